@@ -69,7 +69,7 @@ class JournalBroken(VigieError):
     """The journal's chain of hashes does not hold."""
 
 
-class Unreadable(Exception):  # noqa: N818 - it is a reason, met once an entry, and never reaches a user bare
+class Unreadable(Exception):
     """One entry could not be read; the run goes on, and the entry's verdict is *skipped* with this reason."""
 
     def __init__(self, reason: str) -> None:

@@ -150,7 +150,7 @@ class Likeness:
     random_share: float
     """Share of the file's blocks that look random, 0 to 1."""
     map: bytes
-    """`MAP_CELLS` bytes: the same share for each equal part of the file, 0 to 255; empty for an empty file."""
+    """`MAP_CELLS` bytes: that share for each equal part of the file, 0 to 255; empty for an empty file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +265,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who wrote: a process, with the chain that started it. (An SMB client behind it comes later.)"""
+    """Who wrote: a process, with the chain that started it."""
 
     process: Process
     parents: tuple[Process, ...] = ()

@@ -17,7 +17,7 @@ EFFORT = 256 * 1024 * 1024
 """Bytes one dissection may decode or checksum; beyond that, regions are named but not tested."""
 
 
-class Malformed(Exception):  # noqa: N818 - it is evidence about a file, not a failure of ours
+class Malformed(Exception):
     """The blob cannot be what it was taken for. Evidence for the judge, never shown bare.
 
     `offset` is where the first thing was met that a healthy file of the kind cannot have.
