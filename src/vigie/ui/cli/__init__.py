@@ -1,0 +1,76 @@
+"""The command line: one file a command, imported only when it is called, so that `vigie --help` is instant."""
+
+import importlib
+import sys
+from typing import NoReturn
+
+import click
+
+from vigie import __version__
+from vigie.errors import ExitCode, VigieError
+
+COMMANDS = {
+    "check": "Judge files and folders: intact, encrypted, damaged or unknown, and why.",
+    "timeline": "Say from the backups when it began, and which version of each file is the last clean one.",
+    "recover": "Restore the last clean version of each file, judged again, never over an existing file.",
+    "guard": "Watch folders live, name who encrypts them and, with --contain, freeze it.",
+    "incidents": "Say what happened: who did what to which files, and what Vigie did.",
+    "release": "Undo every action of an incident.",
+    "vault": "Keep versions in a plain restic repository: init, keep, list, verify, restore.",
+    "journal": "Show and verify the hash-chained record of what happened.",
+    "drill": "Rehearse the whole chain on an invented practice, timed.",
+}
+"""Every command with its one line of help; each is the function `command` of the module of that name."""
+
+
+class _Lazy(click.Group):
+    """Knows every command by name, and imports one only when it runs (or its own help is asked for)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"vigie.ui.cli.{cmd_name}")
+        command = module.command
+        assert isinstance(command, click.Command)  # noqa: S101 - a mistake of ours, found by the tests
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="vigie")
+def vigie() -> None:
+    """Vigie keeps health data alive through a ransomware attack.
+
+    Exit codes: 0 nothing found, 1 something found, 2 could not do it, 3 did it in part.
+    """
+
+
+def main() -> NoReturn:
+    """Run one command, and turn every `VigieError` into what happened, a remedy and an exit code."""
+    try:
+        code = vigie.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.FAILED
+    except click.Abort:
+        click.echo("vigie: interrupted", err=True)
+        code = 130  # what a shell reports for SIGINT
+    except VigieError as error:
+        click.echo(f"vigie: {shown(str(error))}\n       {shown(error.remedy)}", err=True)
+        code = error.exit_code
+    except BrokenPipeError:
+        code = ExitCode.PARTIAL  # the reader of our output went away, as `head` does
+        sys.stdout = None  # type: ignore[assignment] # nothing is left to flush into
+    sys.exit(int(code or 0))
+
+
+def shown(text: str) -> str:
+    """A text for people: bytes of a file name that are not UTF-8, and control characters, are escaped."""
+    clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in clean)
