@@ -1,4 +1,4 @@
-"""The command line: one file a command, imported only when it is called, so that `vigie --help` is instant."""
+"""The command line: one file a command, imported only when it is called: `vigie --help` is instant."""
 
 import importlib
 import sys
@@ -66,7 +66,7 @@ def main() -> NoReturn:
         code = error.exit_code
     except BrokenPipeError:
         code = ExitCode.PARTIAL  # the reader of our output went away, as `head` does
-        sys.stdout = None  # type: ignore[assignment] # nothing is left to flush into
+        sys.stdout = None  # nothing is left to flush into
     sys.exit(int(code or 0))
 
 

@@ -45,7 +45,7 @@ def options(command: F) -> F:
 
 
 def emit(record: dict[str, Any]) -> None:
-    """One JSON object on one line, at once. Names that are not UTF-8 come out as \\udcXX escapes."""
+    """One JSON object on one line, at once; bytes of names that are not UTF-8 come out as escapes."""
     sys.stdout.write(json.dumps(record) + "\n")
     sys.stdout.flush()
 

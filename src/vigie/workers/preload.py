@@ -1,0 +1,19 @@
+"""Imported once by the server that workers are forked from: loads the judge and its compiled kernels.
+
+Python imports a character set when it is first used, and a confined worker cannot open files any more: so
+all of them are imported here.
+"""
+
+import contextlib
+import encodings
+import importlib
+import pkgutil
+
+from vigie.judge import kernels, verdict
+
+for _module in pkgutil.iter_modules(encodings.__path__):
+    with contextlib.suppress(ImportError):  # mbcs and oem exist on Windows only
+        importlib.import_module(f"encodings.{_module.name}")
+kernels.warm()
+
+__all__ = ["verdict"]
