@@ -78,7 +78,7 @@ def random_cells(data: Bytes) -> NDArray[np.bool_]:
     for cell in range(count):
         start = cell * CELL
         distinct = 0
-        high = 0
+        high = np.int64(0)
         for i in range(start, start + CELL):
             value = data[i]
             high += value >> 7
@@ -87,14 +87,14 @@ def random_cells(data: Bytes) -> NDArray[np.bool_]:
                 distinct += 1
         if distinct < MIN_DISTINCT or high < HIGH_LOW or high > HIGH_HIGH:
             continue
-        bits = 0
+        bits = np.int64(0)
         for i in range(start, start + CELL):
             bits += _POPCOUNT[data[i]]
         if bits < BITS_LOW or bits > BITS_HIGH:
             continue
         spread = True
         for lag in range(1, 5):
-            step = np.int64(0)  # a plain int would become unsigned here, and wrap
+            step = np.int64(0)  # a plain int would turn unsigned, and wrap
             for i in range(start + lag, start + CELL):
                 step += abs(np.int64(data[i]) - np.int64(data[i - lag]))
             if step < MIN_STEP * (CELL - lag):
@@ -119,8 +119,8 @@ def random_fine(data: Bytes) -> NDArray[np.bool_]:
     for cell in range(count):
         start = cell * FINE
         distinct = 0
-        high = 0
-        bits = 0
+        high = np.int64(0)
+        bits = np.int64(0)
         step = np.int64(0)
         for i in range(start, start + FINE):
             value = data[i]
@@ -176,7 +176,7 @@ def _impossible_latin1(data: Bytes, result: Bytes) -> None:
     # A high byte is possible here, a crowd of them beside control characters is not.
     for cell in range(result.size):
         controls = 0
-        high = 0
+        high = np.int64(0)
         for i in range(cell * FINE, min(cell * FINE + FINE, data.size)):
             value = data[i]
             if value >= 0x80:
@@ -233,13 +233,13 @@ def impossible_bytes(data: Bytes, charset: Charset) -> Bytes:
 def glance(head: bytes) -> bool:
     """Whether the first bytes of a file look random: cheap, for whoever must decide in microseconds.
 
-    True for 99 % of random heads; for hardly any healthy format, since nearly all start with a header.
+    True for over 99 % of random heads; for hardly any healthy format, since nearly all start with a header.
     """
     if len(head) < FINE:
         return False
     fine = head[:FINE]
     high = sum(value >= 0x80 for value in fine)
-    if len(set(fine)) >= FINE - 3 and 3 <= high <= 13 and sum(v < 0x20 or v >= 0x7F for v in fine) >= 5:
+    if len(set(fine)) >= FINE - 3 and 3 <= high <= 13 and sum(v < 0x20 or v >= 0x7F for v in fine) >= 7:
         return True
     cell = head[:CELL]
     if len(cell) < CELL:

@@ -1,0 +1,50 @@
+# Two commands do everything on a fresh Debian 12 machine, as root: `make drill` and `make test`.
+# Each installs what is missing first; nothing is installed twice.
+
+PYTHON ?= /usr/bin/python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The programs Vigie drives, and those its tests meet for real.
+RUN_PACKAGES := python3-venv restic
+TEST_PACKAGES := rclone gnupg zip sqlite3 chromium
+
+.PHONY: help drill test check docs install install-dev clean
+
+help: ## Say what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+drill: install ## Install what is missing, then rehearse the whole chain on an invented practice
+	$(BIN)/vigie drill --report drill-report.html
+
+test: install-dev ## Install what is missing, then run the tests
+	$(BIN)/python -m pytest -q
+
+check: install-dev ## The full gate: ruff, mypy, import contracts, documents, tests with coverage
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python docs/generate.py --check
+	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
+
+install: $(VENV)/.run ## Debian packages and locked Python packages that running needs
+
+install-dev: $(VENV)/.dev ## The same, and what the tests need
+
+docs: install-dev ## Write the generated parts of docs/ again
+	$(BIN)/python docs/generate.py
+
+$(VENV)/.run: locks/run.lock pyproject.toml
+	@sh .ci/packages $(RUN_PACKAGES)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/run.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run locks/dev.lock
+	@sh .ci/packages $(TEST_PACKAGES)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.lock
+	@touch $@
+
+clean: ## Remove what was installed and made here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* drill-report.html
