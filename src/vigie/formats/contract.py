@@ -47,6 +47,8 @@ class Format:
     """The anatomy. Bounded in time and memory on any input; raises `Malformed` and `Unreadable` only."""
     weak_suffixes: tuple[str, ...] = ()
     """Endings that only hint: other formats use them too (".db", ".dat")."""
+    textual: bool = False
+    """Whether it is written in characters: what is random in it then shows in the characters, too."""
 
 
 class Cursor:

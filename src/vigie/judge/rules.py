@@ -6,9 +6,11 @@
 | dissected, a flaw                    | encrypted                       | damaged                      |
 | recognised, then malformed           | encrypted                       | damaged                      |
 | not recognised, its name promises    | encrypted                       | damaged                      |
-| not recognised, its name only hints  | unknown: it may be another kind | unknown                      |
+| not recognised, its name only hints  | encrypted, if from byte 0 on    | unknown                      |
 | not recognised, no name              | unknown, and why                | unknown                      |
 """
+
+from dataclasses import replace
 
 from vigie.formats import Format, Malformed
 from vigie.judge.kernels import CELL, FINE
@@ -27,6 +29,8 @@ MOSTLY = 0.6
 """Share of random fine cells that makes a place random; healthy structures stay below a tenth."""
 SOME = 0.25
 """The same for a place struck intermittently, where the original shows between."""
+DENSE = 0.65
+"""Share of struck cells inside a stretch that is random throughout."""
 GAP = 4096
 """Stretches closer than this are reported as one range."""
 MOST_RANGES = 64
@@ -52,28 +56,32 @@ def unrecognised(randomness: Randomness) -> Verdict:
     return Verdict(State.UNKNOWN, None, None, (), Basis.STATISTICS, 0.5, (said,))
 
 
-def not_as_named(promised: Format, malformed: Malformed, randomness: Randomness, *, firm: bool) -> Verdict:
+def not_as_hinted(hinted: Format, malformed: Malformed, randomness: Randomness) -> Verdict:
+    """The verdict on an unrecognised file whose name only hints at a format, which it is not."""
+    verdict = unrecognised(randomness)
+    said = f"its name hints at {hinted.title}, which it is not: {malformed}"
+    return replace(verdict, evidence=(*verdict.evidence, said))
+
+
+def not_as_named(promised: Format, malformed: Malformed, randomness: Randomness) -> Verdict:
     """The verdict on a file that its name promises to be something, and its content does not."""
-    if not firm:
-        verdict = unrecognised(randomness)
-        said = f"its name hints at {promised.title}, which it is not: {malformed}"
-        return Verdict(State.UNKNOWN, None, None, (), verdict.basis, 0.5, (*verdict.evidence, said))
-    return malformed_as(promised.name, f"named as {promised.title}: {malformed}", malformed, randomness)
+    return _broken(promised, f"named as {promised.title}: {malformed}", malformed, randomness)
 
 
 def malformed(found: Format, malformed: Malformed, randomness: Randomness) -> Verdict:
     """The verdict on a file whose head is recognised and whose body cannot be."""
-    return malformed_as(found.name, f"begins as {found.title}: {malformed}", malformed, randomness)
+    return _broken(found, f"begins as {found.title}: {malformed}", malformed, randomness)
 
 
-def malformed_as(name: str, said: str, malformed: Malformed, randomness: Randomness) -> Verdict:
+def _broken(kind: Format, said: str, malformed: Malformed, randomness: Randomness) -> Verdict:
     """Encrypted if the bytes at the failure, or the head, are random; else damaged."""
     for where in dict.fromkeys((malformed.offset, 0)):
-        if struck_at(where, randomness):
-            pattern, ranges = _extent(where, randomness)
+        struck = _struck_text(where, randomness) if kind.textual else struck_at(where, randomness)
+        if struck:
+            pattern, ranges = _extent(where, randomness, textual=kind.textual)
             words = f"the bytes there are random ({_words(ranges)})"
-            return Verdict(State.ENCRYPTED, name, pattern, ranges, Basis.STRUCTURE, 0.97, (said, words))
-    return Verdict(State.DAMAGED, name, None, (), Basis.STRUCTURE, 0.8, (said, "nothing random there"))
+            return Verdict(State.ENCRYPTED, kind.name, pattern, ranges, Basis.STRUCTURE, 0.97, (said, words))
+    return Verdict(State.DAMAGED, kind.name, None, (), Basis.STRUCTURE, 0.8, (said, "nothing random there"))
 
 
 def struck_at(where: int, randomness: Randomness) -> bool:
@@ -84,6 +92,12 @@ def struck_at(where: int, randomness: Randomness) -> bool:
     before = randomness.fine_share(max(0, where - CELL), where + FINE)
     around = randomness.fine_share(max(0, where - NEAR - where % FINE), where + NEAR)
     return after >= MOSTLY or before >= MOSTLY or around >= SOME
+
+
+def _struck_text(where: int, randomness: Randomness) -> bool:
+    """The same in a file that should be text: foreign alphabets look random, but hold no control bytes."""
+    start = max(0, where - NEAR - where % FINE)
+    return _cells_in(randomness.text_hits(start, where + NEAR, Charset.LATIN1)) >= TEXT_CELLS
 
 
 def healthy_or_struck(
@@ -154,9 +168,13 @@ def _structured_hits(anatomy: Anatomy, randomness: Randomness) -> tuple[list[Ran
             hits.extend(randomness.binary_hits(region.start, region.end))
         else:
             found = randomness.text_hits(region.start, region.end, region.charset)
-            text_cells += sum((hit.end - hit.start + FINE - 1) // FINE for hit in found)
+            text_cells += _cells_in(found)
             hits.extend(found)
     return hits, text_cells
+
+
+def _cells_in(hits: list[Range]) -> int:
+    return sum((hit.end - hit.start + FINE - 1) // FINE for hit in hits)
 
 
 def _telling(hits: list[Range]) -> bool:
@@ -165,6 +183,8 @@ def _telling(hits: list[Range]) -> bool:
 
 def _flaw_is_random(flaw: Flaw, anatomy: Anatomy, randomness: Randomness) -> bool:
     inside = next((r for r in anatomy.regions if r.start <= flaw.start < max(r.end, r.start + 1)), None)
+    if inside is not None and inside.charset is not Charset.NONE:
+        return _struck_text(flaw.start, randomness)
     if inside is not None and inside.kind is Kind.STRUCTURED:
         return struck_at(flaw.start, randomness)
     # Coded bytes look random anyway: only many of them, as uniform as chance, say encrypted. What ends too
@@ -174,8 +194,10 @@ def _flaw_is_random(flaw: Flaw, anatomy: Anatomy, randomness: Randomness) -> boo
     return randomness.uniform(flaw.start, flaw.end) is not False
 
 
-def _extent(where: int, randomness: Randomness) -> tuple[Pattern, tuple[Range, ...]]:
+def _extent(where: int, randomness: Randomness, *, textual: bool) -> tuple[Pattern, tuple[Range, ...]]:
     """Pattern and ranges where no anatomy says what to expect: as far as the random bytes reach."""
+    if textual:
+        return shape(randomness.text_hits(0, randomness.size, Charset.LATIN1), randomness.size)
     if where < NEAR:
         end = randomness.random_from_start()
         if end >= randomness.size - CELL:
@@ -195,13 +217,15 @@ def shape(hits: list[Range], size: int) -> tuple[Pattern, tuple[Range, ...]]:
     """Pattern and reported ranges of raw hits, in rising order."""
     tight = merged(hits, CELL)
     covered = sum(hit.end - hit.start for hit in tight)
+    # Of random bytes the kernels mark at least four cells in five: fewer means that something stands between.
+    dense = sum(hit.end - hit.start for hit in hits) >= DENSE * covered
+    if covered >= 0.9 * size and dense:
+        return Pattern.FULL, (Range(0, size),)
     ranges = merged(hits, GAP)
     if len(ranges) > MOST_RANGES:
         ranges = [*ranges[: MOST_RANGES - 1], Range(ranges[MOST_RANGES - 1].start, ranges[-1].end)]
     span = ranges[-1].end - ranges[0].start
-    if covered >= 0.9 * size:
-        return Pattern.FULL, (Range(0, size),)
-    if len(tight) >= SCATTERED and covered < 0.8 * span:
+    if len(hits) >= SCATTERED and (not dense or covered < 0.8 * span):
         return Pattern.INTERMITTENT, tuple(ranges)
     if ranges[0].start < CELL:
         return Pattern.HEADER, tuple(ranges)

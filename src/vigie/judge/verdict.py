@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from vigie import formats
 from vigie.errors import Unreadable
-from vigie.formats import Format, Malformed
+from vigie.formats import Format, Malformed, Promise
 from vigie.judge import comparison, rules
+from vigie.judge.kernels import glance
 from vigie.judge.randomness import Randomness
 from vigie.model import Anatomy, Blob, Likeness, Verdict
 
@@ -31,25 +32,29 @@ def judge(blob: Blob, name: str, before: Likeness | None = None) -> Verdict:
 
 def _judge(blob: Blob, name: str, randomness: Randomness) -> Verdict:
     promise = formats.by_name(name)
-    promised = promise[0] if promise and promise[1] else None
+    promised = promise.format if promise and promise.firm else None
     if not blob.size:
         return rules.empty(promised)
-    found = formats.by_content(blob.at(0, formats.HEAD))
+    head = blob.at(0, formats.HEAD)
+    found = formats.by_content(head)
     if found is None:
-        if promise is None:
-            return rules.unrecognised(randomness)
-        return _by_name(blob, promise[0], randomness, firm=promise[1])
+        return (
+            rules.unrecognised(randomness) if promise is None else _by_name(blob, promise, randomness, head)
+        )
     if found.name == "text" and promised is not None and promised.name != "text":
         # Text is what many formats are written in: the name says which one to hold it to.
         found = promised
     return _dissected(blob, found, randomness, promised)
 
 
-def _by_name(blob: Blob, promised: Format, randomness: Randomness, *, firm: bool) -> Verdict:
+def _by_name(blob: Blob, promise: Promise, randomness: Randomness, head: bytes) -> Verdict:
     try:
-        anatomy = promised.dissect(blob)
+        anatomy = promise.format.dissect(blob)
     except Malformed as malformed:
-        return rules.not_as_named(promised, malformed, randomness, firm=firm)
+        if promise.firm or glance(head):
+            return rules.not_as_named(promise.format, malformed, randomness)
+        # `java.xml.jmod` is no XML; and what a random head begins is no header of another format.
+        return rules.not_as_hinted(promise.format, malformed, randomness)
     return rules.healthy_or_struck(anatomy, randomness, recognised=False)
 
 

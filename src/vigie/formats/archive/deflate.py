@@ -1,0 +1,111 @@
+"""Deflate streams (RFC 1951) inflated to test them: bounded, in slices, told where they break.
+
+ZIP, gzip, PNG and PDF share it. zlib gives up late: random bytes inside a Huffman block decode to rubbish
+until a false end of block or an impossible distance turns up, mostly within a few hundred bytes and hardly
+ever after more than `LATE`; so the place of a break is given as "from `LATE` before".
+"""
+
+import zlib
+from dataclasses import dataclass
+from enum import Enum
+
+from vigie.formats.contract import EFFORT
+from vigie.model import Blob
+
+SLICE = 4096
+"""Bytes fed to zlib at a time: what the place of an error is known to."""
+
+LATE = 16 * 1024
+"""How long zlib may go on after the first wrong byte."""
+
+_PRODUCE = 1024 * 1024
+_FETCH = 256 * 1024
+
+
+class Effort:
+    """What is left of the bytes one dissection may decode or checksum (`contract.EFFORT`)."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int = EFFORT) -> None:
+        self.left = left
+
+    def spend(self, count: int) -> None:
+        """Take `count` bytes off."""
+        self.left -= count
+
+
+class Stop(Enum):
+    """Why inflating ended."""
+
+    ENDED = "the stream ended"
+    BROKEN = "the stream is broken"
+    SHORT = "the input ended first"
+    SPENT = "the effort is spent"
+
+
+@dataclass(frozen=True, slots=True)
+class Inflated:
+    """How far a stream could be followed."""
+
+    stop: Stop
+    end: int
+    """The first byte behind the stream, or the start of the slice that broke it."""
+    size: int
+    """Bytes produced."""
+    crc: int
+    """CRC-32 of what was produced."""
+    adler: int
+    """Adler-32 of what was produced."""
+
+
+def inflate(blob: Blob, start: int, end: int, effort: Effort) -> Inflated:
+    """Follow the raw deflate stream at `[start, end)`.
+
+    Raises:
+        Unreadable: the blob cannot be read.
+    """
+    engine = zlib.decompressobj(-zlib.MAX_WBITS)
+    position, size, crc, adler = start, 0, 0, 1
+    window, base = b"", start
+    while position < end:
+        if effort.left <= 0:
+            return Inflated(Stop.SPENT, position, size, crc, adler)
+        if position >= base + len(window):
+            base, window = position, blob.at(position, min(_FETCH, end - position))
+            if not window:
+                break
+        feed = window[position - base : position - base + SLICE]
+        given = len(feed)
+        effort.spend(given)
+        while True:
+            try:
+                out = engine.decompress(feed, _PRODUCE)
+            except zlib.error:
+                return Inflated(Stop.BROKEN, position, size, crc, adler)
+            size += len(out)
+            crc = zlib.crc32(out, crc)
+            adler = zlib.adler32(out, adler)
+            effort.spend(len(out))
+            feed = engine.unconsumed_tail
+            if engine.eof or effort.left <= 0 or (not feed and len(out) < _PRODUCE):
+                break
+        position += given
+        if engine.eof:
+            return Inflated(Stop.ENDED, position - len(engine.unused_data), size, crc, adler)
+    return Inflated(Stop.SHORT, min(position, end), size, crc, adler)
+
+
+def crc32(blob: Blob, start: int, end: int, effort: Effort) -> int | None:
+    """CRC-32 of `[start, end)`, or nothing where the effort does not reach that far.
+
+    Raises:
+        Unreadable: the blob cannot be read.
+    """
+    if end - start > effort.left:
+        return None
+    effort.spend(end - start)
+    crc = 0
+    for position in range(start, end, _FETCH):
+        crc = zlib.crc32(blob.at(position, min(_FETCH, end - position)), crc)
+    return crc

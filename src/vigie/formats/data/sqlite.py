@@ -1,0 +1,191 @@
+"""SQLite 3 databases (fileformat2.html): every b-tree page that the schema reaches, and the freelist."""
+
+import struct
+from collections.abc import Iterator
+
+from vigie.formats.contract import Format, Malformed
+from vigie.formats.data import sqlite_page
+from vigie.formats.data.sqlite_page import Layout, Page
+from vigie.model import Anatomy, Blob, Flaw, Kind, Region
+
+MAGIC = b"SQLite format 3\x00"
+EFFORT = 64 * 1024 * 1024
+"""Bytes of pages that are looked at cell by cell: less than `contract.EFFORT`, for this is Python's work."""
+FLAWS = 256
+"""Broken pages told apart; beyond, the last flaw grows."""
+_PENDING = 0x40000000
+
+
+def recognises(head: bytes) -> bool:
+    """The header string and the constants behind it (section 1.3)."""
+    return head.startswith(MAGIC) and _page_size(head) is not None
+
+
+def _page_size(head: bytes) -> int | None:
+    if len(head) < 100 or head[21:24] != b"\x40\x20\x20" or not {head[18], head[19]} <= {1, 2}:
+        return None
+    size = int.from_bytes(head[16:18], "big")
+    size = 65536 if size == 1 else size
+    return size if 512 <= size <= 65536 and not size & (size - 1) and size - head[20] >= 480 else None
+
+
+def dissect(blob: Blob) -> Anatomy:
+    """The anatomy of a database: the headers of its pages are tested, their content may be anything.
+
+    Raises:
+        Malformed: no header, or an impossible one.
+        Unreadable: the blob cannot be read.
+    """
+    head = blob.at(0, 100)
+    size = _page_size(head) if head.startswith(MAGIC) else None
+    if size is None:
+        raise Malformed(0, "no SQLite header, or an impossible one")
+    walk = _Walk(blob, head, Layout(size, size - head[20], blob.size // size))
+    walk.schema()
+    walk.freelist()
+    walk.pointer_map()
+    return walk.anatomy()
+
+
+class _Walk:
+    """One pass over a database."""
+
+    def __init__(self, blob: Blob, head: bytes, layout: Layout) -> None:
+        self.blob = blob
+        self.head = head
+        self.layout = layout
+        self.left = EFFORT // layout.size
+        self.seen: set[int] = set()
+        self.spans: list[tuple[int, int]] = []
+        self.flaws: dict[int, str] = {}
+        self.notes: list[str] = []
+        self.lock = _PENDING // layout.size + 1
+        self.missing = ""
+        counter, pages, valid_for = head[24:28], int.from_bytes(head[28:32], "big"), head[92:96]
+        if counter == valid_for and pages and layout.pages < pages:
+            self.missing = f"{pages} pages announced, {layout.pages} are there"
+        elif blob.size % layout.size or not layout.pages:
+            self.missing = "the file ends inside a page"
+
+    def schema(self) -> None:
+        """The schema table on page 1 (section 2.6), then every b-tree it names."""
+        roots: list[int] = []
+        for page in self._tree(1):
+            roots.extend(page.roots())
+        for root in roots:
+            for _ in self._tree(root):
+                pass
+        if self.left <= 0:
+            self.notes.append("too large to look at every page")
+
+    def _tree(self, root: int) -> Iterator[Page]:
+        """The sound pages of one b-tree, its overflow chains followed; broken ones become flaws."""
+        waiting = [root]
+        while waiting and self.left > 0:
+            number = waiting.pop()
+            data = self._take(number)
+            if not data:
+                continue
+            page = sqlite_page.read(data, number, self.layout)
+            if isinstance(page, str):
+                self.flaws[number] = page
+                continue
+            self.spans.append((100 if number == 1 else (number - 1) * self.layout.size, page.end))
+            beyond = [one for one in page.children if not 1 < one <= self.layout.pages]
+            if beyond and not self.missing:
+                self.flaws[number] = f"child page {beyond[0]} of {self.layout.pages}"
+            waiting.extend(one for one in page.children if 1 < one <= self.layout.pages)
+            for first, length in page.overflows:
+                self._chain(number, first, length)
+            yield page
+
+    def _take(self, number: int) -> bytes:
+        """A page that was not seen before, or nothing."""
+        if not 0 < number <= self.layout.pages or number in self.seen:
+            return b""
+        self.seen.add(number)
+        self.left -= 1
+        return self.blob.at((number - 1) * self.layout.size, self.layout.size)
+
+    def _chain(self, owner: int, first: int, length: int) -> None:
+        """The overflow pages of one cell (section 1.6): as many as its length asks for."""
+        number = first
+        for _ in range(-(-length // (self.layout.usable - 4))):
+            if self.left <= 0:
+                return
+            if not 1 < number <= self.layout.pages:
+                if not self.missing:
+                    self.flaws.setdefault(owner, f"an overflow chain leads to page {number}")
+                return
+            self.seen.add(number)
+            self.left -= 1
+            owner = number
+            number = int.from_bytes(self.blob.at((number - 1) * self.layout.size, 4), "big")
+        if number:
+            self.flaws.setdefault(owner, "an overflow chain has no end")
+
+    def freelist(self) -> None:
+        """Trunk pages (section 1.5)."""
+        number, owner = int.from_bytes(self.head[32:36], "big"), 1
+        while number and self.left > 0:
+            data = self._take(number)
+            if not data:
+                if not self.missing:
+                    self.flaws.setdefault(owner, f"the freelist leads to page {number}")
+                return
+            following, count = struct.unpack_from(">LL", data)
+            if count > self.layout.usable // 4 - 2:
+                self.flaws[number] = f"a freelist trunk of {count} leaves"
+                return
+            leaves = struct.unpack_from(f">{count}L", data, 8)
+            if any(not 1 < leaf <= self.layout.pages for leaf in leaves) and not self.missing:
+                self.flaws[number] = "a freelist trunk with impossible leaves"
+                return
+            self.seen.update(leaves)
+            number, owner = following, number
+
+    def pointer_map(self) -> None:
+        """Pointer-map pages of auto-vacuum databases (section 1.8): the types are 1 to 5."""
+        if self.head[52:56] == b"\0\0\0\0":
+            return
+        entries = self.layout.usable // 5
+        for place in range(2, self.layout.pages + 1, entries + 1):
+            number = place + 1 if place == self.lock else place
+            data = self._take(number)
+            # Only types of pages that exist are kept up; what stands behind them may be old.
+            live = max(0, min(entries, self.layout.pages - number))
+            if data and max(data[: live * 5 : 5], default=0) > 5:
+                self.flaws[number] = "a pointer map of impossible types"
+
+    def anatomy(self) -> Anatomy:
+        """Everything found, as regions in order."""
+        size = self.layout.size
+        regions = [Region(0, 100, Kind.STRUCTURED, "database header")]
+        for start, end in sorted(self.spans):
+            regions.append(Region(start, end, Kind.CODED, f"header of page {start // size + 1}"))
+        flaws: list[Flaw] = []
+        for number, what in sorted(self.flaws.items()):
+            start, end = (number - 1) * size, number * size
+            if flaws and (len(flaws) == FLAWS or flaws[-1].end == start):
+                flaws[-1] = Flaw(flaws[-1].start, end, flaws[-1].what)
+            else:
+                flaws.append(Flaw(start, end, f"page {number}: {what}"))
+        if self.missing:
+            flaws.append(Flaw(self.blob.size, self.blob.size, self.missing))
+        if self.lock <= self.layout.pages:
+            self.seen.add(self.lock)
+        lost = self.layout.pages - len(self.seen)
+        if lost and not flaws and self.left > 0:
+            self.notes.append(f"{lost} pages belong to no table")
+        return Anatomy("sqlite", tuple(regions), tuple(flaws), 0, tuple(self.notes))
+
+
+FORMAT = Format(
+    name="sqlite",
+    title="SQLite 3 database",
+    specification="SQLite fileformat2.html 1",
+    suffixes=("sqlite", "sqlite3", "db3"),
+    recognises=recognises,
+    dissect=dissect,
+    weak_suffixes=("db",),
+)

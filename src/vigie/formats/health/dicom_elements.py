@@ -1,0 +1,308 @@
+"""The walk over the data elements of a DICOM data set (PS3.5 §7): one loop, a bounded stack, no recursion."""
+
+import struct
+from dataclasses import dataclass, field
+
+from vigie.formats.health import dicom_pixels as pixels
+from vigie.formats.health.dicom_sheet import Sheet
+from vigie.model import Blob, Kind
+
+UNDEFINED = 0xFFFFFFFF
+MAX_DEPTH = 64
+MAX_ELEMENTS = 4_000_000
+"""Elements after which the walk ends: some seconds. The largest multi-frame headers have a tenth of that."""
+
+WINDOW = 64 * 1024
+SMALL = 32
+"""Bytes up to which a value that may hold anything stays part of the structured stretch around it."""
+
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+PIXEL_DATA = 0x7FE00010
+
+# PS3.5 §6.2. What a healthy value may hold decides what a hit in it looks like.
+_ASCII = frozenset((b"AE", b"AS", b"CS", b"DA", b"DS", b"DT", b"IS", b"TM", b"UR"))
+_TEXT = frozenset((b"LO", b"LT", b"PN", b"SH", b"ST", b"UC", b"UT"))
+_NUMBERS = frozenset((b"AT", b"FD", b"FL", b"SL", b"SS", b"SV", b"UL", b"US", b"UV"))
+_FLOATS = {b"OF": 4, b"OD": 8}
+_ANYTHING = frozenset((b"OB", b"OL", b"OV", b"OW", b"UN"))
+_LONG = frozenset((*_FLOATS, *_ANYTHING, b"SQ", b"SV", b"UC", b"UR", b"UT", b"UV"))
+VRS = _ASCII | _TEXT | _NUMBERS | _LONG | {b"UI"}
+
+# §6.1.3 control characters, ESC of ISO 2022; everything above 7F may stand in some character set.
+_TEXT_BYTES = b"\t\n\f\r\x1b" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+_ASCII_BYTES = b"\t\n\f\r" + bytes(range(0x20, 0x7F))
+_UID_BYTES = b"0123456789.\\ "
+_PATIENT_GROUPS = (0x0008, 0x0010)
+"""Groups whose longer values are text, all but the sequences: identification and patient."""
+
+_FACTS = frozenset(
+    (pixels.SAMPLES, pixels.PHOTOMETRIC, pixels.FRAMES, pixels.ROWS, pixels.COLUMNS, pixels.BITS)
+)
+_WAVEFORM_BITS, _WAVEFORM = 0x54001004, 0x54001010
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """Transfer syntax, as far as the walk cares (PS3.5 §10)."""
+
+    uid: str
+    explicit: bool
+    big: bool = False
+    encapsulated: bool = False
+
+
+@dataclass(slots=True)
+class _Level:
+    """A data set, a sequence or an item that is being read."""
+
+    end: int
+    items: bool
+    """Whether items are due here (a sequence), rather than data elements."""
+    explicit: bool
+    closed: bool = True
+    """Whether its length is given; otherwise a delimiter ends it."""
+    last: int = -1
+    facts: dict[int, bytes | int] = field(default_factory=dict)
+
+
+class Walk:
+    """One walk over one data set; what it finds goes to the sheet."""
+
+    def __init__(self, blob: Blob, sheet: Sheet, syntax: Syntax) -> None:
+        self._blob = blob
+        self._sheet = sheet
+        self._syntax = syntax
+        self._size = blob.size
+        order = ">" if syntax.big else "<"
+        self._head = struct.Struct(order + "HH2sH")
+        self._long = struct.Struct(order + "I")
+        self._item = struct.pack(order + "HH", 0xFFFE, 0xE000)
+        self.read = 0
+        """Elements read, at any depth."""
+
+    def run(self, at: int) -> None:
+        """Read the data set that begins at `at` and goes to the end of the blob."""
+        blob, size, sheet = self._blob, self._size, self._sheet
+        unpack_head, unpack_long = self._head.unpack_from, self._long.unpack_from
+        uid, encapsulated = self._syntax.uid, self._syntax.encapsulated
+        level = _Level(size, False, self._syntax.explicit)
+        stack = [level]
+        base, window, stop = 0, b"", -1
+        before = at
+        while True:
+            while at >= level.end:
+                if len(stack) == 1:
+                    sheet.close(size)
+                    return
+                if not level.closed:
+                    sheet.flaw(size - 1, size, "the file ends inside a sequence")
+                stack.pop()
+                level = stack[-1]
+            if at >= stop or at < base:
+                base, window = at, blob.at(at, WINDOW)
+                # Twelve zeros stand in for what is behind the end; elements are checked against it below.
+                stop = base + len(window) - (12 if base + len(window) < size else 0)
+                window += bytes(12)
+            group, element, vr, short = unpack_head(window, at - base)
+            tag = group << 16 | element
+            if at + 8 > level.end:
+                if len(stack) == 1 and not blob.at(at, 8).strip(b"\0"):
+                    sheet.close(size)
+                    return
+                self._lost(before, at, "the data set ends inside an element", stack[0])
+                return
+
+            if group == 0xFFFE:
+                length = unpack_long(window, at - base + 4)[0]
+                if tag == ITEM and level.items:
+                    if length != UNDEFINED and at + 8 + length > level.end:
+                        self._lost(before, at, f"an item of {length} bytes does not fit", stack[0])
+                        return
+                    end = level.end if length == UNDEFINED else at + 8 + length
+                    level = _Level(end, False, level.explicit, closed=length != UNDEFINED)
+                    stack.append(level)
+                elif len(stack) > 1 and tag == (SEQUENCE_END if level.items else ITEM_END) and not length:
+                    stack.pop()
+                    level = stack[-1]
+                elif tag in (ITEM_END, SEQUENCE_END) and not length:
+                    sheet.note("a delimiter that closes nothing")
+                else:
+                    self._lost(before, at, "an item outside any sequence", stack[0])
+                    return
+                before, at = at, at + 8
+                continue
+            if level.items:
+                self._lost(before, at, f"no item where one is due ({group:04X},{element:04X})", stack[0])
+                return
+            if not tag and len(stack) == 1 and not blob.at(at, WINDOW).strip(b"\0"):
+                sheet.note("zeros behind the data set")
+                sheet.close(size)
+                return
+
+            # The header: §7.1.2 explicit VR with 16 or 32 bit length, §7.1.3 implicit VR.
+            explicit = level.explicit
+            if explicit and vr not in VRS:
+                length = unpack_long(window, at - base + 4)[0]
+                if vr.isalpha() and vr.isupper():  # §6.2: a VR of a later edition has the long form
+                    sheet.note(f"unknown VR {vr.decode('latin-1')}")
+                    vr = b"UN"
+                elif tag > level.last and at + 8 + length <= level.end:
+                    sheet.note("an element without VR among those with one")
+                    explicit = False
+                else:
+                    self._lost(before, at, f"({group:04X},{element:04X}) has no VR", stack[0])
+                    return
+            if not explicit:
+                vr = b""
+                value, length = at + 8, unpack_long(window, at - base + 4)[0]
+            elif vr in _LONG:
+                value, length = at + 12, unpack_long(window, at - base + 8)[0]
+            else:
+                value, length = at + 8, short
+            if tag <= level.last:
+                sheet.note("tags that do not rise")
+            level.last = tag
+            end = value + length
+
+            if length == UNDEFINED:
+                if tag == PIXEL_DATA and vr in (b"OB", b"OW", b"UN", b""):
+                    before, at = at, pixels.encapsulated(blob, value, level.end, uid, level.facts, sheet)
+                    self.read += 1
+                    continue
+                if vr not in (b"SQ", b"UN", b""):
+                    self._lost(before, at, f"{vr.decode()} of undefined length", stack[0])
+                    return
+                # §6.2.2 note: UN of undefined length is a sequence of implicit VR.
+                inner = _Level(level.end, True, vr == b"SQ", closed=False)
+            elif end > level.end:
+                if tag == PIXEL_DATA and end > size and len(stack) == 1 and level.facts:
+                    pixels.native(value, size, level.facts, sheet, at)
+                    sheet.flaw(size - 1, size, "the file ends inside the pixel data")
+                    return
+                self._lost(
+                    before, at, f"({group:04X},{element:04X}) of {length} bytes does not fit", stack[0]
+                )
+                return
+            elif vr == b"SQ" or (not vr and length >= 8 and self._peek(window, base, value, 4) == self._item):
+                inner = _Level(end, True, vr == b"SQ")
+            else:
+                self.read += 1
+                if self.read > MAX_ELEMENTS:
+                    sheet.note("more elements than are read")
+                    sheet.close(at)
+                    return
+                if tag in _FACTS:
+                    raw = self._peek(window, base, value, min(length, 16))
+                    plain = tag not in (pixels.FRAMES, pixels.PHOTOMETRIC) and len(raw) == 2
+                    level.facts[tag] = (
+                        int.from_bytes(raw, "big" if self._syntax.big else "little") if plain else raw
+                    )
+                elif tag == _WAVEFORM_BITS:
+                    level.facts[tag] = self._peek(window, base, value, min(length, 2))
+                if tag == PIXEL_DATA and len(stack) == 1 and not encapsulated:
+                    pixels.native(value, end, level.facts, sheet, at)
+                elif length:
+                    inside = base <= value and end <= base + len(window) - 12
+                    data = window[value - base : end - base] if inside else b""
+                    self._value(tag, vr, value, end, data, level)
+                before, at = at, end
+                continue
+            if len(stack) >= MAX_DEPTH:
+                self._lost(at, at, "sequences nested too deep", stack[0])
+                return
+            stack.append(inner)
+            level = inner
+            before, at = at, value
+
+    def _peek(self, window: bytes, base: int, at: int, length: int) -> bytes:
+        data = window[at - base : at - base + length]
+        return data if len(data) == length else self._blob.at(at, length)
+
+    def _value(self, tag: int, vr: bytes, start: int, end: int, data: bytes, level: _Level) -> None:
+        """Test one value, or claim it as what cannot be tested. `data` is empty when it is long."""
+        sheet = self._sheet
+        if vr in _TEXT or vr in _ASCII or vr == b"UI":
+            odd = self._odd(start, end, data, _TEXT_BYTES if vr in _TEXT else _ASCII_BYTES)
+            if odd.strip(b"\0"):
+                name = f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {vr.decode()}"
+                sheet.flaw(start, end, f"{name} holds bytes no such value has")
+            elif odd:
+                sheet.note("text with NUL inside")
+            elif vr == b"UI" and data.rstrip(b"\0").translate(None, _UID_BYTES):
+                sheet.note("UIDs with letters")  # some de-identification tools put hashes in
+        elif vr in _NUMBERS:
+            return
+        elif vr in _FLOATS:
+            what = "pixel data" if tag >> 16 == 0x7FE0 else "floating point values"
+            pixels.floats(self._blob, start, end, _FLOATS[vr], self._syntax.big, sheet, what)
+        elif tag & 0xFF00FFFF == 0x60003000:
+            sheet.claim(start, end, Kind.STRUCTURED, "overlay")
+        elif tag == _WAVEFORM and level.facts.get(_WAVEFORM_BITS) == (
+            b"\0\x10" if self._syntax.big else b"\x10\0"
+        ):
+            sheet.claim(start, end, Kind.STRUCTURED, "waveform")
+        elif (vr or not self._plain(tag, start, end, data)) and end - start > SMALL:
+            sheet.claim(start, end, Kind.OPAQUE, f"binary value of ({tag >> 16:04X},{tag & 0xFFFF:04X})")
+
+    def _plain(self, tag: int, start: int, end: int, data: bytes) -> bool:
+        """Without a VR: whether the value is text, or belongs where only text is long."""
+        if not self._odd(start, end, data, _TEXT_BYTES):
+            return True
+        if tag >> 16 in _PATIENT_GROUPS and end - start > SMALL:
+            name = f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+            self._sheet.flaw(start, end, f"{name} holds bytes no such value has")
+            return True
+        return False
+
+    def _odd(self, start: int, end: int, data: bytes, allowed: bytes) -> bytes:
+        """The bytes of a value that are not allowed (the first of them, in a long value)."""
+        if data:
+            return data.rstrip(b"\0").translate(None, allowed)
+        for at in range(start, end, WINDOW):
+            part = self._blob.at(at, min(WINDOW, end - at))
+            odd = part.rstrip(b"\0").translate(None, allowed)
+            if odd:
+                return odd
+        return b""
+
+    def _lost(self, before: int, at: int, what: str, top: _Level) -> None:
+        """The walk cannot go on at `at`: say where, and take it up again at the pixel data if that is found.
+
+        The length that led here stands in the element before, so that one is suspect too.
+        """
+        sheet, size = self._sheet, self._size
+        if at - before > 256:
+            sheet.flaw(before, min(size, before + 64), f"what follows from here cannot be: {what}")
+            sheet.flaw(at, min(size, at + 64), what)
+        else:
+            sheet.flaw(before, min(size, at + 64), what)
+        found = self._pixels_after(before + 8)
+        lost_from = max(before, sheet.mark)
+        if found is None:
+            sheet.claim(lost_from, size, Kind.CODED, "data elements that cannot be read")
+            return
+        header, value, length = found
+        sheet.claim(lost_from, header, Kind.CODED, "data elements that cannot be read")
+        if length == UNDEFINED:
+            pixels.encapsulated(self._blob, value, size, self._syntax.uid, top.facts, sheet)
+        elif not self._syntax.encapsulated:
+            pixels.native(value, min(size, value + length), top.facts, sheet, header)
+        sheet.close(size)
+
+    def _pixels_after(self, start: int) -> tuple[int, int, int] | None:
+        """Pixel data that reaches to the end of the file, or nearly: header, value, length."""
+        tag = struct.pack(self._head.format[:1] + "HH", PIXEL_DATA >> 16, PIXEL_DATA & 0xFFFF)
+        step, reach = 1 << 20, 16 << 20
+        for base in range(start, min(self._size, start + reach), step):
+            data = self._blob.at(base, step + 12)
+            hit = data.find(tag)
+            while 0 <= hit <= len(data) - 12:
+                long = data[hit + 4 : hit + 6] in (b"OB", b"OW")
+                length = self._long.unpack_from(data, hit + (8 if long else 4))[0]
+                value = base + hit + (12 if long else 8)
+                if long == self._syntax.explicit and (
+                    length == UNDEFINED or self._size - 4096 <= value + length <= self._size
+                ):
+                    return base + hit, value, length
+                hit = data.find(tag, hit + 4)
+        return None

@@ -1,0 +1,227 @@
+"""JPEG (ITU-T T.81, annex B): marker segments, and the byte stuffing of every entropy-coded scan.
+
+Inside a scan a byte FF may be followed only by 00 (stuffing), D0 to D7 (restart) or the marker that ends the
+scan (B.1.1.5). Random bytes break that about 15 times in 4 KiB, which is how an overwritten scan shows.
+"""
+
+import re
+from collections.abc import Iterator
+
+from vigie.formats.contract import Bytes, Format, Malformed
+from vigie.formats.media.jpeg_tables import SOF, segment_fault
+from vigie.model import Anatomy, Blob, Flaw, Kind, Region
+
+BLOCK = 4096
+"""Violations are gathered by blocks of this size, on multiples of it."""
+FLAWS = 256
+"""Flawed stretches told apart in one image; beyond, the last one grows."""
+CHAIN = 64
+"""Segments that may stand between two scans before one must see a scan or the end."""
+SKIP = 64 * 1024
+"""Bytes searched for the next segment where one should stand."""
+_SLICE = 1024 * 1024
+_SOI, _EOI, _SOS, _DHT, _DNL, _COM = 0xD8, 0xD9, 0xDA, 0xC4, 0xDC, 0xFE
+_JPEG_LS = 0xF7
+_SUSPECT = re.compile(rb"\xff[^\x00\xd0-\xd7]")
+_FIRST = frozenset({0xC0, 0xC1, 0xC2, _DHT, 0xDB, 0xDD, *range(0xE0, 0xF0), _COM})
+_NEXT_MARKER = re.compile(rb"\xff[\xc0-\xc4\xd9-\xdd\xe0-\xfe]")
+
+
+def recognises(head: bytes) -> bool:
+    """SOI and a first segment of a kind that may follow it, of sane length (B.2.1)."""
+    return head.startswith(b"\xff\xd8\xff") and len(head) >= 6 and head[3] in _FIRST and head[4:6] >= b"\0\2"
+
+
+def dissect(blob: Blob) -> Anatomy:
+    """The anatomy of one image, and of nothing behind its EOI.
+
+    Raises:
+        Malformed: no SOI.
+        Unreadable: the blob cannot be read.
+    """
+    walk = Walk(blob, 0, blob.size)
+    walk.run()
+    return Anatomy("jpeg", tuple(walk.regions), tuple(walk.flaws), 0, tuple(walk.notes))
+
+
+class Walk:
+    """One pass over an image at `[start, end)`; PDF uses it for DCTDecode streams."""
+
+    def __init__(self, blob: Blob, start: int, end: int) -> None:
+        self.blob = blob
+        self.start = start
+        self.end = end
+        self.regions: list[Region] = []
+        self.flaws: list[Flaw] = []
+        self.notes: list[str] = []
+        self._components: bytes = b""
+        self._bit_stuffed = False
+
+    def run(self) -> None:
+        """Walk from SOI to EOI.
+
+        Raises:
+            Malformed: no SOI.
+            Unreadable: the blob cannot be read.
+        """
+        if self.blob.at(self.start, min(2, self.end - self.start)) != b"\xff\xd8":
+            raise Malformed(self.start, "no JPEG start of image")
+        self.regions.append(Region(self.start, self.start + 2, Kind.STRUCTURED, "start of image"))
+        offset = self.start + 2
+        while offset < self.end:
+            marker, size = self._segment(offset)
+            if marker == _EOI:
+                self.regions.append(Region(offset, offset + size, Kind.STRUCTURED, "end of image"))
+                self._trailer(offset + size)
+                return
+            if not size:
+                offset = self._search(offset)
+                continue
+            self._keep(marker, offset, size)
+            offset += size
+            if marker == _SOS:
+                offset = self._scan(offset)
+        self.flaws.append(Flaw(self.end, self.end, "the file ends before the end of image"))
+
+    def _segment(self, offset: int) -> tuple[int, int]:
+        """Marker and size of the sane segment at `offset`, fill bytes included; size 0 where is none."""
+        head = self.blob.at(offset, min(16, self.end - offset))
+        fill = 0
+        while head[fill : fill + 2] == b"\xff\xff":
+            fill += 1
+        head = head[fill:]
+        if len(head) < 2 or head[0] != 0xFF:
+            return 0, 0
+        marker = head[1]
+        if marker == _EOI:
+            return marker, fill + 2
+        length = int.from_bytes(head[2:4], "big")
+        if (
+            marker < 0xC0
+            or marker in range(0xD0, 0xD9)
+            or length < 2
+            or offset + fill + 2 + length > self.end
+        ):
+            return marker, 0
+        if marker < 0xE0:
+            body = self.blob.at(offset + fill + 4, length - 2)
+            if segment_fault(marker, body, self._components):
+                return marker, 0
+        return marker, fill + 2 + length
+
+    def _keep(self, marker: int, offset: int, size: int) -> None:
+        kind, what = Kind.STRUCTURED, f"segment FF{marker:02X}"
+        if marker in SOF or marker == _JPEG_LS:
+            body = self.blob.at(offset, size)
+            at = body.index(marker) + 3
+            self._components = body[at + 6 :: 3]
+            self._bit_stuffed = marker == _JPEG_LS
+            what = "frame header"
+        elif marker == _DHT:
+            kind, what = Kind.CODED, "Huffman tables"  # up to 162 different bytes a table
+        elif marker >= 0xE0:
+            kind, what = Kind.OPAQUE, "comment" if marker == _COM else f"application data APP{marker - 0xE0}"
+        self.regions.append(Region(offset, offset + size, kind, what))
+
+    def _scan(self, start: int) -> int:
+        """Test the scan that starts at `start`; returns where it ends: at a sane marker, or the end."""
+        if self._bit_stuffed:
+            self.notes.append("JPEG-LS: the scan is not tested")
+            self.regions.append(Region(start, self.end, Kind.OPAQUE, "JPEG-LS scan"))
+            return self.end
+        stop = self.end
+        blocks: list[int] = []
+        for position in self._suspects(start):
+            if self._ends_scan(position):
+                stop = position
+                break
+            block = position // BLOCK
+            if not blocks or blocks[-1] != block:
+                blocks.append(block)
+        self.regions.append(Region(start, stop, Kind.CODED, "entropy-coded scan"))
+        spans: list[list[int]] = []
+        for block in blocks:
+            if spans and (block == spans[-1][1] or len(spans) == FLAWS):
+                spans[-1][1] = block + 1
+            else:
+                spans.append([block, block + 1])
+        for first, last in spans:
+            where = max(start, first * BLOCK), min(stop, last * BLOCK)
+            self.flaws.append(Flaw(*where, "byte stuffing is broken in the scan"))
+        return stop
+
+    def _suspects(self, start: int) -> Iterator[int]:
+        """Where FF is followed by what is neither stuffing nor a restart marker."""
+        for base in range(start, self.end, _SLICE):
+            window = self.blob.at(base, min(_SLICE + 1, self.end - base))
+            for match in _SUSPECT.finditer(window):
+                yield base + match.start()
+
+    def _ends_scan(self, position: int) -> bool:
+        """Whether a marker within a scan is real: sane segments follow, up to the next scan or the end."""
+        offset = position
+        for count in range(CHAIN):
+            marker, size = self._segment(offset)
+            if not size:
+                return False
+            offset += size
+            if marker == _EOI:
+                return bool(count) or not self._scan_goes_on(offset)
+            if marker == _SOS:
+                return True
+        return False
+
+    def _scan_goes_on(self, offset: int) -> bool:
+        """Whether an end of image stands there by chance, amid overwritten bytes: the scan resumes behind it.
+
+        So it is when the very last bytes are another end of image, no image starts in between, and the
+        last block before it is stuffed as a scan is. What cameras append looks otherwise.
+        """
+        if self.end - offset < 64 or self.blob.at(self.end - 2, 2) != b"\xff\xd9":
+            return False
+        between = self.blob.at(offset, min(_SLICE, self.end - offset))
+        if b"\xff\xd8\xff" in between:
+            return False
+        tail = self.blob.at(max(offset, self.end - 2 - BLOCK), min(BLOCK, self.end - 2 - offset))
+        half = tail[len(tail) // 2 :]
+        return b"\xff\x00" in half and not _SUSPECT.search(half)
+
+    def _search(self, offset: int) -> int:
+        """The next sane segment where none stands at `offset`; what is skipped is a flaw unless zero."""
+        window = self.blob.at(offset, min(SKIP, self.end - offset))
+        found = self.end
+        for match in _NEXT_MARKER.finditer(window, 1):
+            marker, size = self._segment(offset + match.start())
+            if size and (marker != _EOI or offset + match.start() + 2 >= self.end - 16):
+                found = offset + match.start()
+                break
+        if window[: found - offset].strip(b"\0"):
+            self.flaws.append(Flaw(offset, found, "no segment where one must begin"))
+        return found
+
+    def _trailer(self, offset: int) -> None:
+        """What stands behind the end of image: a second picture, a film, a maker's data."""
+        if offset < self.end:
+            self.notes.append(f"{self.end - offset} bytes behind the end of image")
+            self.regions.append(Region(offset, self.end, Kind.OPAQUE, "bytes behind the end of image"))
+
+
+def inspect(data: bytes) -> Walk:
+    """Walk over an image in memory.
+
+    Raises:
+        Malformed: no SOI.
+    """
+    walk = Walk(Bytes(data), 0, len(data))
+    walk.run()
+    return walk
+
+
+FORMAT = Format(
+    name="jpeg",
+    title="JPEG image",
+    specification="ITU-T T.81 annex B",
+    suffixes=("jpg", "jpeg", "jpe", "jfif"),
+    recognises=recognises,
+    dissect=dissect,
+)

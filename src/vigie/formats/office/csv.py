@@ -1,0 +1,40 @@
+"""Delimited text: text, with what its first lines say about columns (RFC 4180, loosely)."""
+
+from vigie.formats.contract import HEAD, Format
+from vigie.formats.office import text
+from vigie.model import Anatomy, Blob, Kind, Region
+
+_DELIMITERS = ";,\t|"
+
+
+def _recognises(_head: bytes) -> bool:
+    # Nothing in the bytes tells delimited text from other text: only the name does.
+    return False
+
+
+def _dissect(blob: Blob) -> Anatomy:
+    found = text.survey(blob)
+    lines = blob.at(0, HEAD).decode(found.codec, "replace").removeprefix("\ufeff").splitlines()
+    # The last line of the head may be cut. A ragged table is no flaw: exports have titles and totals.
+    whole = [line for line in lines[: -1 if blob.size > HEAD else None] if line]
+    notes = found.notes
+    if whole:
+        delimiter = max(_DELIMITERS, key=whole[0].count)
+        columns = {line.count(delimiter) + 1 for line in whole}
+        if columns == {1}:
+            notes = (*notes, "a single column")
+        elif len(columns) > 1:
+            notes = (*notes, "lines of unequal numbers of columns")
+    region = Region(0, blob.size, Kind.STRUCTURED, "delimited text", found.charset)
+    return Anatomy("csv", (region,), found.flaws, notes=notes)
+
+
+FORMAT = Format(
+    name="csv",
+    title="Delimited text",
+    specification="RFC 4180",
+    suffixes=("csv", "tsv"),
+    recognises=_recognises,
+    dissect=_dissect,
+    textual=True,
+)

@@ -1,0 +1,149 @@
+"""JSON, also with comments, and several documents one after another (RFC 8259, RFC 7464, NDJSON)."""
+
+import json
+import re
+
+from vigie.formats.contract import HEAD, Format
+from vigie.formats.office import text
+from vigie.model import Anatomy, Blob, Flaw, Kind, Region
+
+MAX_PARSED = 64 * 1024 * 1024
+"""Bytes up to which a document is parsed; of a longer one only the text and both ends are looked at."""
+
+MAX_RELAXED = 4 * 1024 * 1024
+"""Bytes up to which comments and trailing commas are looked for in what does not parse."""
+
+_TOKEN = re.compile(
+    r"(?P<space>[\s\x1e]+|//[^\n]*|/\*.*?(?:\*/|\Z))|(?P<punctuation>[\[\]{},:])"
+    r'|(?P<string>"[^"\\\n]*(?:\\.[^"\\\n]*)*(?:"|\\?\Z))|(?P<scalar>-?\d[\d.eE+-]*|true|false|null|\w+\Z|-\Z)',
+    re.DOTALL,
+)
+# What may follow what (§2); "v" is a value that is complete.
+_FOLLOWS = {
+    "": "[{",
+    "[": "[{v]",
+    "{": "v}",
+    ",": "[{v]}",
+    ":": "[{v",
+    "v": ",:]}",
+    "]": ",]}[{",
+    "}": ",]}[{",
+}
+_COMMENT = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"?|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+_TRAILING = re.compile(r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"?|,(?=\s*[\]}])')
+_GAP = re.compile("[ \t\r\n\x1e]*")
+
+# Nothing that is parsed is kept: an object becomes None once it is read, a number its length.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=lambda _pairs: None, parse_int=len, parse_float=len, parse_constant=len
+)
+
+
+def starts(head: bytes) -> bool:
+    """Whether the head begins a JSON object or array and goes on as one."""
+    words = text.read_head(head)
+    if words.lstrip(" \t\r\n\x1e")[:1] not in ("{", "[") or not text.clean(head):
+        return False
+    before, at = "", 0
+    while at < len(words):
+        token = _TOKEN.match(words, at)
+        if token is None:
+            return False
+        at = token.end()
+        if token["space"]:
+            continue
+        now = token["punctuation"] or "v"
+        if now not in _FOLLOWS[before]:
+            return False
+        before = now
+    return before != ""
+
+
+def read(blob: Blob, name: str) -> Anatomy:
+    """The anatomy of a JSON document, under the name of the format that is made of it.
+
+    Raises:
+        Malformed: it is empty, or its very start cannot be text.
+        Unreadable: see `Blob.at`.
+    """
+    found = text.survey(blob)
+    notes = list(found.notes)
+    flaws = found.flaws
+    if blob.size > MAX_PARSED:
+        notes.append("too large to be parsed: only its text and its ends were looked at")
+        flaws = (*flaws, *_ends(blob, found.codec))
+    elif not flaws:
+        flaws = _parse(blob.at(0, blob.size), found.codec, notes)
+    region = Region(0, blob.size, Kind.STRUCTURED, "JSON", found.charset)
+    return Anatomy(name, (region,), flaws, notes=tuple(notes))
+
+
+def _parse(data: bytes, codec: str, notes: list[str]) -> tuple[Flaw, ...]:
+    try:
+        words = data.decode(codec)
+    except UnicodeDecodeError as error:
+        return (Flaw(error.start, error.end, f"not {codec}"),)
+    shift = 1 if words.startswith("\ufeff") else 0
+    broken = _documents(words, shift, notes)
+    if broken is not None and len(words) <= MAX_RELAXED:
+        relaxed = _COMMENT.sub(_blank, words)
+        relaxed = _TRAILING.sub(lambda m: m[0] if m[0][0] == '"' else " ", relaxed)
+        if relaxed != words and _documents(relaxed, shift, notes) is None:
+            notes.append("comments or trailing commas")
+            broken = None
+    if broken is None:
+        return ()
+    place, what = broken
+    at = min(len(words[:place].encode(codec)), max(0, len(data) - 1))
+    return (Flaw(at, min(at + 64, len(data)), what),)
+
+
+def _documents(words: str, at: int, notes: list[str]) -> tuple[int, str] | None:
+    """Read document after document; where and why one cannot be read, or None."""
+    count = 0
+    while True:
+        gap = _GAP.match(words, at)
+        at = gap.end() if gap else at
+        if at >= len(words) and count:
+            break
+        try:
+            _, at = _DECODER.raw_decode(words, at)
+        except json.JSONDecodeError as error:
+            return error.pos, f"no JSON: {error.msg}"
+        except RecursionError:
+            return at, "no JSON: nested too deep"
+        except MemoryError:
+            notes.append("too large to be parsed here")
+            return None
+        count += 1
+    if count > 1:
+        notes.append("several documents one after another")
+    return None
+
+
+def _blank(token: re.Match[str]) -> str:
+    """A comment as blanks, so that everything keeps its place; a string as it is."""
+    return token[0] if token[0][0] == '"' else re.sub(r"[^\n]", " ", token[0])
+
+
+def _ends(blob: Blob, codec: str) -> tuple[Flaw, ...]:
+    first = blob.at(0, HEAD).decode(codec, "replace").lstrip("\ufeff \t\r\n\x1e")[:1]
+    last = blob.at(blob.size - HEAD & ~1, HEAD + 2).decode(codec, "replace").rstrip(" \t\r\n")[-1:]
+    if {"{": "}", "[": "]"}.get(first) == last:
+        return ()
+    return (Flaw(blob.size - 1, blob.size, "JSON that does not end as it began"),)
+
+
+def _dissect(blob: Blob) -> Anatomy:
+    return read(blob, "json")
+
+
+FORMAT = Format(
+    name="json",
+    title="JSON document",
+    specification="RFC 8259, §2",
+    suffixes=("json", "ndjson", "jsonl", "geojson"),
+    recognises=starts,
+    dissect=_dissect,
+    textual=True,
+)
