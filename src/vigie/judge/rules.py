@@ -191,6 +191,8 @@ def _flaw_is_random(flaw: Flaw, anatomy: Anatomy, randomness: Randomness) -> boo
     # early (an empty range) says nothing.
     if flaw.end - flaw.start < CELL or randomness.fine_share(flaw.start, flaw.end) < MOSTLY:
         return False
+    if randomness.fine_share(flaw.start, min(flaw.end, flaw.start + RUN)) < SOME:
+        return False  # what broke it is not random: zeros before compressed data, say
     return randomness.uniform(flaw.start, flaw.end) is not False
 
 
