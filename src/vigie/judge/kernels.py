@@ -12,6 +12,9 @@ Three scales, because attackers choose theirs (64 bytes on, 128 off; 16 on, 16 o
 All take `uint8` arrays of one dimension and release the interpreter lock.
 """
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -19,6 +22,7 @@ from numpy.typing import NDArray
 from vigie.model import Charset
 
 Bytes = NDArray[np.uint8]
+F = TypeVar("F", bound=Callable[..., Any])
 
 BLOCK = 4096
 """Bytes of a chi-square block."""
@@ -39,7 +43,16 @@ MIN_STEP = 53
 """Mean distance between bytes 1 to 4 apart: 85.3 on average (about 8); 4 deviations below."""
 
 
-@njit(cache=True, nogil=True)
+def _compiled(function: F) -> F:
+    """Compile for the type it is called with, and keep the result beside the source for the next start."""
+    try:
+        return njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return] # numba has no types
+    except RuntimeError:
+        # Neither the package nor a home folder can be written: compile again at every start.
+        return njit(nogil=True)(function)  # type: ignore[no-any-return] # as above
+
+
+@_compiled
 def block_chi2(data: Bytes) -> NDArray[np.float64]:
     """Chi-square of each block of `BLOCK` bytes; a last block of at least 1,024 bytes counts too.
 
@@ -65,7 +78,7 @@ def block_chi2(data: Bytes) -> NDArray[np.float64]:
     return result
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def random_cells(data: Bytes) -> NDArray[np.bool_]:
     """Which whole cells of `CELL` bytes look random (99.8 % of truly random ones do).
 
@@ -104,7 +117,7 @@ def random_cells(data: Bytes) -> NDArray[np.bool_]:
     return result
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def random_fine(data: Bytes) -> NDArray[np.bool_]:
     """Which whole cells of `FINE` bytes look random (about 95 % of truly random ones do).
 
@@ -135,7 +148,7 @@ def random_fine(data: Bytes) -> NDArray[np.bool_]:
     return result
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _impossible_utf8(data: Bytes, result: Bytes) -> None:
     # A text that mixes UTF-8 and Latin-1 has invalid bytes, but no control characters among them: cells
     # without one are not counted, or a line of French in the wrong encoding would look like an attack.
@@ -171,7 +184,7 @@ def _impossible_utf8(data: Bytes, result: Bytes) -> None:
             result[cell] = 0
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _impossible_latin1(data: Bytes, result: Bytes) -> None:
     # A high byte is possible here, a crowd of them beside control characters is not.
     for cell in range(result.size):
@@ -187,7 +200,7 @@ def _impossible_latin1(data: Bytes, result: Bytes) -> None:
             result[cell] = controls + high
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _impossible_utf16(data: Bytes, result: Bytes) -> None:
     # Characters of a text share few high bytes; in random bytes nearly every unit has its own.
     span = 4  # cells looked at together: 32 units

@@ -56,13 +56,18 @@ class _Worker:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["vigie.workers.preload"])
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        remedy = "Is there memory left? Try [check] workers = 1."
         with theirs:
             self.process = context.Process(target=serve, args=(theirs, self.memory), daemon=True)
-            self.process.start()
+            try:
+                self.process.start()
+            except (EOFError, OSError) as error:  # the server that forks workers is not there
+                self.channel.close()
+                raise VigieError("worker", f"it could not be forked: {error!r}", remedy) from error
         hello = self.channel.recv(wire.LONGEST) if self.wait(START) else b""
         if not hello:
             self.stop()
-            raise VigieError("worker", "it did not start", "Is there memory left? Try [check] workers = 1.")
+            raise VigieError("worker", "it did not start", remedy)
         self.isolation = Isolation(**json.loads(hello))
 
     def wait(self, seconds: float) -> bool:

@@ -1,0 +1,192 @@
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def vigie(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run the real command, as a person would."""
+    return subprocess.run(
+        [sys.executable, "-m", "vigie", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **more,
+    )
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "practice"
+    place.mkdir()
+    (place / "note.txt").write_text("Tout va bien, rien à signaler.\n" * 50)
+    (place / "lettre.txt.locked").write_bytes(random.Random(1).randbytes(5000))
+    (place / "truncated.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR")
+    return place
+
+
+def test_help_is_instant_and_names_every_command() -> None:
+    times = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        done = vigie("--help")
+        times.append(time.perf_counter() - begun)
+    assert done.returncode == 0
+    for name in (
+        "check",
+        "guard",
+        "vault",
+        "recover",
+        "timeline",
+        "incidents",
+        "release",
+        "journal",
+        "drill",
+    ):
+        assert f"  {name} " in done.stdout
+    listed = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "vigie", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for heavy in ("numba", "numpy", "rich", "pydantic", "cryptography", "watchfiles", "multiprocessing"):
+        assert f" {heavy}\n" not in listed.stderr, f"vigie --help imports {heavy}"
+
+
+def test_json_lines_with_the_promised_keys(folder: Path) -> None:
+    done = vigie("check", "--json", str(folder))
+    assert done.returncode == 1
+    *rows, last = lines(done)
+    assert set(last) == {"summary"}
+    assert last["summary"]["files"] == 3
+    assert last["summary"]["encrypted"] == 1
+    by_name = {os.path.basename(row["path"]): row for row in rows}
+    for row in rows:
+        assert list(row) == [
+            "path", "size", "verdict", "format", "pattern", "ranges", "basis", "confidence", "evidence",
+        ]  # fmt: skip
+    hit = by_name["lettre.txt.locked"]
+    assert (hit["verdict"], hit["format"], hit["pattern"]) == ("encrypted", "text", "full")
+    assert hit["ranges"] == [[0, 5000]]
+    assert by_name["note.txt"]["verdict"] == "intact"
+    assert by_name["truncated.png"]["verdict"] == "damaged"
+
+
+def test_people_get_what_matters_and_a_table(folder: Path) -> None:
+    done = vigie("check", str(folder))
+    assert done.returncode == 1
+    assert "encrypted  " in done.stdout
+    assert "lettre.txt.locked" in done.stdout
+    assert "random" in done.stdout
+    assert "note.txt" not in done.stdout
+    assert "3 files" in done.stdout
+    assert "note.txt" in vigie("check", "--all", str(folder)).stdout
+    one = vigie("check", str(folder / "note.txt"))
+    assert one.returncode == 0
+    assert "intact" in one.stdout
+
+
+def test_excluded_files_are_left_out(folder: Path) -> None:
+    done = vigie("check", "--json", "--exclude", "*.locked", "--exclude", "*.png", str(folder))
+    assert done.returncode == 0
+    assert lines(done)[-1]["summary"]["files"] == 1
+
+
+def test_no_such_path_is_said_before_anything_is_judged(folder: Path) -> None:
+    done = vigie("check", str(folder), str(folder / "nowhere"))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "nowhere: no such file or folder" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_socket_is_skipped_and_said(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text\n")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "door"))
+        done = vigie("check", "--json", str(tmp_path))
+    assert done.returncode == 3
+    skipped = [row for row in lines(done)[:-1] if row["verdict"] == "skipped"]
+    assert [row["evidence"] for row in skipped] == [["a socket"]]
+    assert skipped[0]["size"] is None
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9.txt"
+    with open(path, "wb") as file:
+        file.write(b"text\n")
+    done = vigie("check", "--json", str(tmp_path))
+    assert done.returncode == 0
+    assert os.fsencode(lines(done)[0]["path"]) == path
+    shown = vigie("check", "--all", str(tmp_path))
+    assert shown.returncode == 0
+    assert "caf\\xe9.txt" in shown.stdout
+
+
+def test_a_name_with_escape_sequences_cannot_reach_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[31m\n.txt").write_text("text\n")
+    assert "\x1b" not in vigie("check", "--all", str(tmp_path)).stdout
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("as_root")
+def test_what_may_not_be_read_is_skipped_and_said(folder: Path) -> None:
+    (folder / "closed").mkdir()
+    for name in ("note.txt", "closed"):
+        os.chown(folder / name, 65534, 65534)
+        (folder / name).chmod(0o700)
+    powers = "-dac_override,-dac_read_search"  # what lets root read everything
+    command = ["setpriv", f"--inh-caps={powers}", f"--bounding-set={powers}", sys.executable, "-m", "vigie"]
+    done = subprocess.run(
+        [*command, "check", "--json", str(folder)], capture_output=True, text=True, timeout=60, check=False
+    )
+    skipped = {
+        os.path.basename(r["path"]): r["evidence"] for r in lines(done)[:-1] if r["verdict"] == "skipped"
+    }
+    assert skipped == {"note.txt": ["no permission"], "closed": ["no permission"]}, done.stderr
+    assert done.returncode == 1  # the encrypted one is found all the same
+
+
+def test_a_typo_in_the_settings_names_its_line(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "vigie.toml").write_text("[check]\nworker = 2\n")
+    done = vigie("check", "--settings", str(tmp_path / "vigie.toml"), str(folder))
+    assert done.returncode == 2
+    assert "line 2" in done.stderr
+    assert 'Did you mean "workers"?' in done.stderr
+
+
+def test_words_that_make_no_sense_exit_2() -> None:
+    assert vigie("check").returncode == 2
+    assert vigie("chekc").returncode == 2
+    assert vigie("check", "--nonsense", ".").returncode == 2
+
+
+def test_a_reader_that_goes_away_is_no_crash(folder: Path) -> None:
+    command = f"{sys.executable} -m vigie check --json --exclude none {folder} | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr
+
+
+def test_two_checks_at_once(folder: Path) -> None:
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-m", "vigie", "check", "--json", str(folder)], stdout=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    outputs = [process.communicate(timeout=60)[0].splitlines()[:-1] for process in both]
+    assert outputs[0] == outputs[1]
+    assert len(outputs[0]) == 3
