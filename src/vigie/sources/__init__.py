@@ -1,0 +1,1 @@
+"""Bytes at rest, read-only: folders and backup repositories, as entries, snapshots and versions."""

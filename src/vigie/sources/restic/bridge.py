@@ -1,0 +1,127 @@
+"""Any place rclone knows (S3, SFTP, B2, …) as a REST server on loopback, for as long as the reader lives."""
+
+import os
+import re
+import secrets
+import subprocess
+import tempfile
+import time
+import weakref
+from collections.abc import Mapping
+from typing import IO
+
+from vigie.errors import MissingProgram, NoSuchTarget, Unreadable
+from vigie.sources.restic.remote import Remote
+from vigie.sources.restic.rest import RestTransport
+from vigie.sources.restic.transport import Refused
+
+_START = 30.0
+"""Seconds rclone may take until it serves."""
+_STOP = 3.0
+"""Seconds rclone may take to end when told to, before it is killed."""
+_SERVING = re.compile(rb"on \[?(http://127\.0\.0\.1:\d+)/")
+_OURS = ("RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND")
+
+
+class BridgedTransport:
+    """A transport over `rclone serve restic`, which is started here and ends with us.
+
+    It listens on a free loopback port, behind a user and a password made up for the occasion, and is told to
+    append only: other users of the machine can neither read nor harm the repository through it. All secrets
+    reach it by environment, none by argument.
+    """
+
+    far = True
+
+    def __init__(self, remote: Remote, environment: Mapping[str, str]) -> None:
+        """Start rclone over `remote`; `environment` is ours, of which it does not get restic's password.
+
+        Raises:
+            MissingProgram: rclone is not installed.
+            NoSuchTarget: it did not start to serve.
+        """
+        user, password = secrets.token_hex(16), secrets.token_hex(32)
+        log = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as rclone writes to it)
+        command = ["rclone", "serve", "restic", "--append-only", "--addr", "127.0.0.1:0", "--", remote.place]
+        try:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env={key: value for key, value in environment.items() if key not in _OURS}
+                | dict(remote.environment)
+                | {"RCLONE_USER": user, "RCLONE_PASS": password},
+            )
+        except FileNotFoundError as error:
+            log.close()
+            raise MissingProgram(
+                "rclone", "it is not installed, and this kind of place is read through it", "Install rclone."
+            ) from error
+        # Also runs when the transport is forgotten, or Python ends, without a close.
+        self._stop = weakref.finalize(self, _stop, child, log)
+        try:
+            address = _address(child, log, remote.place)
+            _demand_guard(address)
+            self._rest = RestTransport(address, user, password)
+        except BaseException:
+            self._stop()
+            raise
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        """The names of all files of a kind."""
+        return self._rest.names(kind)
+
+    def read(self, kind: str, name: str, offset: int, length: int) -> bytes:
+        """The bytes of `[offset, offset + length)`, cut where the file ends."""
+        return self._rest.read(kind, name, offset, length)
+
+    def close(self) -> None:
+        """End rclone."""
+        self._rest.close()
+        self._stop()
+
+
+def _address(child: "subprocess.Popen[bytes]", log: IO[bytes], place: str) -> str:
+    """Wait until rclone says where it serves."""
+    deadline = time.monotonic() + _START
+    while time.monotonic() < deadline:
+        ended = child.poll() is not None
+        said = os.pread(log.fileno(), 65536, 0)
+        if found := _SERVING.search(said):
+            return found[1].decode("ascii")
+        if ended:
+            lines = said.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
+            raise NoSuchTarget(
+                place, f"rclone cannot open it: {lines[-1]}", "Check the location and the keys."
+            )
+        time.sleep(0.02)
+    raise NoSuchTarget(
+        place, "rclone did not start to serve it in time", "Check the network, then try again."
+    )
+
+
+def _demand_guard(address: str) -> None:
+    """Make sure that nobody else on this machine reads along: without password, there must be a refusal."""
+    stranger = RestTransport(address)
+    try:
+        stranger.read("config", "", 0, 1)
+    except Refused:
+        return
+    except Unreadable as error:
+        reason = error.reason
+    else:
+        reason = "it lets anybody in"
+    finally:
+        stranger.close()
+    raise MissingProgram("rclone", f"it does not guard what it serves ({reason})", "Install another version.")
+
+
+def _stop(child: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(_STOP)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    log.close()

@@ -1,0 +1,122 @@
+"""A tree: the nodes of one folder (restic doc/design.rst, "Trees and Data")."""
+
+import os
+import stat
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from vigie.errors import Unreadable
+from vigie.sources.restic.document import identity, integer, parse, text, time_ns, unquote
+
+
+@dataclass(frozen=True, slots=True)
+class FileAttributes:
+    """What restoring a file gives back besides its bytes."""
+
+    mode: int
+    """Permission bits with set-uid, set-gid and sticky, as `chmod` takes them."""
+    uid: int
+    gid: int
+    mtime_ns: int
+
+
+class NodeKind(Enum):
+    """What a node is to a reader of files."""
+
+    FILE = "file"
+    FOLDER = "dir"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One name in a folder."""
+
+    name: str
+    kind: NodeKind
+    attributes: FileAttributes
+    content: bytes = b""
+    """Of a file: the ids of its blobs in order, 32 bytes each."""
+    subtree: bytes = b""
+    """Of a folder: the id of its tree."""
+    flaw: str = ""
+    """Why it cannot be read, in words; the name is then only for show."""
+
+
+_NO_ATTRIBUTES = FileAttributes(0, 0, 0, 0)
+
+# Go's os.FileMode keeps these three apart from the permission bits.
+_SPECIAL = ((1 << 23, stat.S_ISUID), (1 << 22, stat.S_ISGID), (1 << 20, stat.S_ISVTX))
+
+
+def parse_tree(data: bytes) -> tuple[Node, ...]:
+    """Read a tree (JSON): nodes sorted by the bytes of their names; a node that cannot be read is flawed.
+
+    Raises:
+        Unreadable: it is no tree.
+    """
+    nodes = parse(data).get("nodes")
+    if nodes is None:
+        return ()
+    if not isinstance(nodes, list):
+        raise Unreadable("its list of names cannot be read")
+    found: list[Node] = []
+    names: set[str] = set()
+    for document in nodes:
+        node = _node(document)
+        if node.name in names and not node.flaw:
+            node = _flawed(node.name, "a second file of the same name in the same folder")
+        names.add(node.name)
+        found.append(node)
+    found.sort(key=lambda node: os.fsencode(node.name))
+    return tuple(found)
+
+
+def _flawed(name: str, flaw: str) -> Node:
+    # The name goes into reports: it must not look like another path.
+    return Node(
+        name.replace("/", "\ufffd").replace("\0", "\ufffd"), NodeKind.OTHER, _NO_ATTRIBUTES, flaw=flaw
+    )
+
+
+def _node(document: Any) -> Node:
+    if not isinstance(document, dict):
+        return _flawed("?", "it is not described as restic does")
+    stored = text(document.get("name"))
+    try:
+        name = unquote(stored)
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            return _flawed(stored or "?", "its name would lead out of its folder")
+        return _read(name, document)
+    except Unreadable as error:
+        return _flawed(stored or "?", error.reason)
+
+
+def _read(name: str, document: dict[str, Any]) -> Node:
+    kind = document.get("type")
+    if kind not in ("file", "dir"):
+        return Node(name, NodeKind.OTHER, _NO_ATTRIBUTES)
+    mode = integer(document.get("mode"), 1 << 32)
+    attributes = FileAttributes(
+        mode & 0o777 | sum(posix for go, posix in _SPECIAL if mode & go),
+        integer(document.get("uid"), 1 << 32),
+        integer(document.get("gid"), 1 << 32),
+        _mtime(document.get("mtime")),
+    )
+    if kind == "dir":
+        return Node(name, NodeKind.FOLDER, attributes, subtree=identity(document.get("subtree")))
+    content = document.get("content")
+    if content is None and not document.get("size"):
+        content = []
+    if not isinstance(content, list):
+        raise Unreadable("the list of its blobs is missing")
+    return Node(name, NodeKind.FILE, attributes, content=b"".join(map(identity, content)))
+
+
+def _mtime(value: Any) -> int:
+    # A file is worth reading whatever its time says.
+    try:
+        return time_ns(value)
+    except Unreadable:
+        return 0

@@ -1,0 +1,117 @@
+"""Repositories made by the stock restic, once a session, and served by the stock rclone."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+PASSWORD = "correct horse battery staple"
+
+FIRST = {
+    b"archive/2024/old.txt": b"kept as it is\n",
+    b"archive/copy.txt": b"same bytes\n",
+    b"empty.txt": b"",
+    b"latin-\xe9t\xe9.txt": b"a name in Latin-1\n",
+    'accentué "quoted"\\\n\u2028.txt'.encode(): b"a name that needs quoting\n",
+    b"changing.txt": b"before\n" * 2000,
+    b"gone.txt": b"only in the first snapshot\n",
+    b"imaging/large.bin": os.urandom(3_000_000),
+    b"same.txt": b"same bytes\n",
+}
+SECOND = {key: value for key, value in FIRST.items() if key != b"gone.txt"} | {
+    b"changing.txt": b"after\n" * 3000,
+    b"new.txt": b"only in the second snapshot\n",
+}
+
+
+def restic(repository: Path, *arguments: str, cwd: Path | None = None) -> None:
+    subprocess.run(
+        ["restic", "-r", str(repository), "--no-cache", "-q", *arguments],
+        check=True,
+        capture_output=True,
+        cwd=cwd,
+        env=os.environ | {"RESTIC_PASSWORD": PASSWORD},
+    )
+
+
+def write(folder: Path, files: dict[bytes, bytes]) -> None:
+    for name, data in files.items():
+        path = os.path.join(os.fsencode(folder), name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(data)
+        os.utime(path, ns=(1_600_000_000_000_000_001, 1_600_000_000_123_456_789))
+
+
+@pytest.fixture(scope="session")
+def password() -> str:
+    return PASSWORD
+
+
+@pytest.fixture(scope="session")
+def truth() -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """What the two snapshots hold, by path."""
+    return tuple({os.fsdecode(b"/" + k): v for k, v in files.items()} for files in (FIRST, SECOND))  # type: ignore[return-value] # a tuple of two
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, str], Path]:
+    """A repository of that format and compression: two snapshots of one folder, made once a session."""
+    if not shutil.which("restic"):
+        pytest.skip("restic is not installed")
+    made: dict[tuple[int, str], Path] = {}
+
+    def make(version: int, compression: str) -> Path:
+        if (version, compression) in made:
+            return made[version, compression]
+        top = tmp_path_factory.mktemp(f"restic{version}{compression}")
+        data, place = top / "data", top / "repository"
+        data.mkdir()
+        write(data, FIRST)
+        os.symlink("same.txt", data / "link.txt")
+        os.mkfifo(data / "pipe")
+        os.chmod(data / "same.txt", 0o2640)
+        restic(place, "init", "--repository-version", str(version))
+        options = () if version == 1 else ("--compression", compression)
+        restic(place, *options, "backup", ".", "--host", "cabinet", "--tag", "nightly", cwd=data)
+        os.unlink(data / "gone.txt")
+        write(data, SECOND)
+        restic(place, *options, "backup", ".", "--host", "cabinet", cwd=data)
+        made[version, compression] = place
+        return place
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], str]]:
+    """Serve a repository by `rclone serve restic`, user "vigie", password "p w"; gives host and port."""
+    if not shutil.which("rclone"):
+        pytest.skip("rclone is not installed")
+    children: list[subprocess.Popen[bytes]] = []
+    logs = tmp_path_factory.mktemp("rclone")
+
+    def start(place: Path) -> str:
+        log = logs / f"rclone{len(children)}.log"
+        with log.open("wb") as stderr:
+            child = subprocess.Popen(
+                ["rclone", "serve", "restic", "--append-only", "--addr", "127.0.0.1:0", str(place)],
+                stderr=stderr,
+                env=os.environ | {"RCLONE_USER": "vigie", "RCLONE_PASS": "p w"},
+            )
+        children.append(child)
+        for _ in range(500):
+            if found := re.search(r"on \[?http://([0-9.:]+)/", log.read_text()):
+                return found[1]
+            time.sleep(0.02)
+        raise AssertionError(log.read_text())
+
+    yield start
+    for child in children:
+        child.terminate()
+        child.wait(10)

@@ -1,0 +1,125 @@
+"""What every source of snapshots owes its readers; a new source is one line in `SOURCES`."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from vigie.errors import NoSuchTarget
+from vigie.model import Skipped, Snapshot, Source, Version
+from vigie.sources.restic import ResticSource
+
+Truth = tuple[dict[str, bytes], dict[str, bytes]]
+
+SOURCES = ("restic-1", "restic-2", "restic-2-uncompressed", "restic-rest", "restic-rclone")
+
+
+def digest(folder: Path) -> str:
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        found.update(os.fsencode(path) + (path.read_bytes() if path.is_file() else b""))
+    return found.hexdigest()
+
+
+@pytest.fixture(scope="module", params=SOURCES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def place(name: str, repository: Callable[[int, str], Path]) -> Path:
+    return repository(1 if name == "restic-1" else 2, "off" if name.endswith("uncompressed") else "auto")
+
+
+@pytest.fixture(scope="module")
+def source(name: str, place: Path, password: str, serve: Callable[[Path], str]) -> Iterator[Source]:
+    location = str(place)
+    if name == "restic-rest":
+        location = f"rest:http://vigie:p%20w@{serve(place)}/"
+    elif name == "restic-rclone":
+        location = f"rclone:store:{place}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RCLONE_CONFIG_STORE_TYPE", "local")
+        with ResticSource(location, password) as opened:
+            yield opened
+
+
+def read(version: Version) -> bytes:
+    blob = version.entry.open()
+    try:
+        return blob.at(0, blob.size)
+    finally:
+        blob.close()
+
+
+def found(source: Source, snapshot: Snapshot) -> dict[str, Version]:
+    listed = list(source.versions(snapshot))
+    assert not [item for item in listed if isinstance(item, Skipped)]
+    return {item.entry.path: item for item in listed if isinstance(item, Version)}
+
+
+def test_snapshots_come_oldest_first_with_host_and_tags(source: Source) -> None:
+    first, second = source.snapshots()
+    assert first.time_ns < second.time_ns
+    assert first.id != second.id
+    assert (first.host, first.tags, second.tags) == ("cabinet", ("nightly",), ())
+    assert first.paths
+    assert first.paths == second.paths
+
+
+def test_versions_hold_the_bytes_that_were_saved(source: Source, truth: Truth) -> None:
+    for snapshot, files in zip(source.snapshots(), truth, strict=True):
+        versions = found(source, snapshot)
+        assert versions.keys() == files.keys()
+        for path, version in versions.items():
+            assert version.snapshot == snapshot
+            assert read(version) == files[path]
+            assert version.entry.size == len(files[path])
+            assert version.entry.mtime_ns == 1_600_000_000_123_456_789
+
+
+def test_versions_come_in_path_order_and_again_the_same(source: Source) -> None:
+    for snapshot in source.snapshots():
+        paths = list(found(source, snapshot))
+        assert paths == sorted(paths, key=lambda path: os.fsencode(path).split(b"/"))
+        assert paths == list(found(source, snapshot))
+
+
+def test_content_is_the_same_exactly_where_the_bytes_are(source: Source) -> None:
+    versions = [version for snapshot in source.snapshots() for version in found(source, snapshot).values()]
+    bytes_of: dict[str, bytes] = {}
+    for version in versions:
+        assert version.content
+        assert bytes_of.setdefault(version.content, read(version)) == read(version)
+    assert len(set(bytes_of.values())) == len(bytes_of)
+
+
+def test_an_opened_version_is_a_read_only_file_of_its_own(source: Source, truth: Truth) -> None:
+    version = found(source, source.snapshots()[0])["/imaging/large.bin"]
+    data = truth[0]["/imaging/large.bin"]
+    blob, other = version.entry.open(), version.entry.open()
+    assert blob.size == len(data)
+    assert blob.at(1_000_000, 7) == data[1_000_000:1_000_007]
+    assert blob.at(len(data) - 3, 10) == data[-3:]
+    assert blob.at(len(data), 10) == b""
+    assert os.pread(blob.fileno(), 4, 8) == data[8:12]
+    with pytest.raises(OSError, match=r"."):
+        os.write(blob.fileno(), b"x")
+    blob.close()
+    assert other.at(0, 4) == data[:4]
+    other.close()
+
+
+def test_reading_everything_writes_nothing(source: Source, place: Path) -> None:
+    before = digest(place)
+    for snapshot in source.snapshots():
+        for version in found(source, snapshot).values():
+            read(version)
+    assert digest(place) == before
+
+
+def test_a_foreign_snapshot_is_refused(source: Source) -> None:
+    with pytest.raises(NoSuchTarget):
+        source.versions(Snapshot("0" * 64, 0))
