@@ -4,9 +4,10 @@ import struct
 import zlib
 
 from vigie.formats.contract import Bytes, Format, Malformed
-from vigie.formats.health.dicom_elements import VRS, Syntax, Walk
+from vigie.formats.health.dicom_elements import Syntax, Walk
 from vigie.formats.health.dicom_frames import CHECKS
 from vigie.formats.health.dicom_sheet import Sheet
+from vigie.formats.health.dicom_values import VRS
 from vigie.model import Anatomy, Blob, Kind
 
 PREAMBLE = 128

@@ -5,40 +5,22 @@ from dataclasses import dataclass, field
 
 from vigie.formats.health import dicom_pixels as pixels
 from vigie.formats.health.dicom_sheet import Sheet
+from vigie.formats.health.dicom_values import LONG, VRS, WAVEFORM_BITS, Values
 from vigie.model import Blob, Kind
 
 UNDEFINED = 0xFFFFFFFF
 MAX_DEPTH = 64
 MAX_ELEMENTS = 4_000_000
-"""Elements after which the walk ends: some seconds. The largest multi-frame headers have a tenth of that."""
+"""Elements and items after which the walk ends: some seconds. The largest headers have a tenth of that."""
 
 WINDOW = 64 * 1024
-SMALL = 32
-"""Bytes up to which a value that may hold anything stays part of the structured stretch around it."""
 
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 PIXEL_DATA = 0x7FE00010
 
-# PS3.5 §6.2. What a healthy value may hold decides what a hit in it looks like.
-_ASCII = frozenset((b"AE", b"AS", b"CS", b"DA", b"DS", b"DT", b"IS", b"TM", b"UR"))
-_TEXT = frozenset((b"LO", b"LT", b"PN", b"SH", b"ST", b"UC", b"UT"))
-_NUMBERS = frozenset((b"AT", b"FD", b"FL", b"SL", b"SS", b"SV", b"UL", b"US", b"UV"))
-_FLOATS = {b"OF": 4, b"OD": 8}
-_ANYTHING = frozenset((b"OB", b"OL", b"OV", b"OW", b"UN"))
-_LONG = frozenset((*_FLOATS, *_ANYTHING, b"SQ", b"SV", b"UC", b"UR", b"UT", b"UV"))
-VRS = _ASCII | _TEXT | _NUMBERS | _LONG | {b"UI"}
-
-# §6.1.3 control characters, ESC of ISO 2022; everything above 7F may stand in some character set.
-_TEXT_BYTES = b"\t\n\f\r\x1b" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
-_ASCII_BYTES = b"\t\n\f\r" + bytes(range(0x20, 0x7F))
-_UID_BYTES = b"0123456789.\\ "
-_PATIENT_GROUPS = (0x0008, 0x0010)
-"""Groups whose longer values are text, all but the sequences: identification and patient."""
-
 _FACTS = frozenset(
     (pixels.SAMPLES, pixels.PHOTOMETRIC, pixels.FRAMES, pixels.ROWS, pixels.COLUMNS, pixels.BITS)
 )
-_WAVEFORM_BITS, _WAVEFORM = 0x54001004, 0x54001010
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +65,13 @@ class Walk:
     def run(self, at: int) -> None:
         """Read the data set that begins at `at` and goes to the end of the blob."""
         blob, size, sheet = self._blob, self._size, self._sheet
+        values = Values(blob, sheet, big=self._syntax.big)
         unpack_head, unpack_long = self._head.unpack_from, self._long.unpack_from
         uid, encapsulated = self._syntax.uid, self._syntax.encapsulated
         level = _Level(size, False, self._syntax.explicit)
         stack = [level]
         base, window, stop = 0, b"", -1
-        before = at
+        before, steps = at, 0
         while True:
             while at >= level.end:
                 if len(stack) == 1:
@@ -98,6 +81,11 @@ class Walk:
                     sheet.flaw(size - 1, size, "the file ends inside a sequence")
                 stack.pop()
                 level = stack[-1]
+            steps += 1
+            if steps > MAX_ELEMENTS:
+                sheet.note("more elements than are read")
+                sheet.close(at)
+                return
             if at >= stop or at < base:
                 base, window = at, blob.at(at, WINDOW)
                 # Twelve zeros stand in for what is behind the end; elements are checked against it below.
@@ -155,7 +143,7 @@ class Walk:
             if not explicit:
                 vr = b""
                 value, length = at + 8, unpack_long(window, at - base + 4)[0]
-            elif vr in _LONG:
+            elif vr in LONG:
                 value, length = at + 12, unpack_long(window, at - base + 8)[0]
             else:
                 value, length = at + 8, short
@@ -187,24 +175,20 @@ class Walk:
                 inner = _Level(end, True, vr == b"SQ")
             else:
                 self.read += 1
-                if self.read > MAX_ELEMENTS:
-                    sheet.note("more elements than are read")
-                    sheet.close(at)
-                    return
                 if tag in _FACTS:
                     raw = self._peek(window, base, value, min(length, 16))
                     plain = tag not in (pixels.FRAMES, pixels.PHOTOMETRIC) and len(raw) == 2
                     level.facts[tag] = (
                         int.from_bytes(raw, "big" if self._syntax.big else "little") if plain else raw
                     )
-                elif tag == _WAVEFORM_BITS:
+                elif tag == WAVEFORM_BITS:
                     level.facts[tag] = self._peek(window, base, value, min(length, 2))
                 if tag == PIXEL_DATA and len(stack) == 1 and not encapsulated:
                     pixels.native(value, end, level.facts, sheet, at)
                 elif length:
                     inside = base <= value and end <= base + len(window) - 12
                     data = window[value - base : end - base] if inside else b""
-                    self._value(tag, vr, value, end, data, level)
+                    values.test(tag, vr, value, end, data, level.facts)
                 before, at = at, end
                 continue
             if len(stack) >= MAX_DEPTH:
@@ -218,60 +202,13 @@ class Walk:
         data = window[at - base : at - base + length]
         return data if len(data) == length else self._blob.at(at, length)
 
-    def _value(self, tag: int, vr: bytes, start: int, end: int, data: bytes, level: _Level) -> None:
-        """Test one value, or claim it as what cannot be tested. `data` is empty when it is long."""
-        sheet = self._sheet
-        if vr in _TEXT or vr in _ASCII or vr == b"UI":
-            odd = self._odd(start, end, data, _TEXT_BYTES if vr in _TEXT else _ASCII_BYTES)
-            if odd.strip(b"\0"):
-                name = f"({tag >> 16:04X},{tag & 0xFFFF:04X}) {vr.decode()}"
-                sheet.flaw(start, end, f"{name} holds bytes no such value has")
-            elif odd:
-                sheet.note("text with NUL inside")
-            elif vr == b"UI" and data.rstrip(b"\0").translate(None, _UID_BYTES):
-                sheet.note("UIDs with letters")  # some de-identification tools put hashes in
-        elif vr in _NUMBERS:
-            return
-        elif vr in _FLOATS:
-            what = "pixel data" if tag >> 16 == 0x7FE0 else "floating point values"
-            pixels.floats(self._blob, start, end, _FLOATS[vr], self._syntax.big, sheet, what)
-        elif tag & 0xFF00FFFF == 0x60003000:
-            sheet.claim(start, end, Kind.STRUCTURED, "overlay")
-        elif tag == _WAVEFORM and level.facts.get(_WAVEFORM_BITS) == (
-            b"\0\x10" if self._syntax.big else b"\x10\0"
-        ):
-            sheet.claim(start, end, Kind.STRUCTURED, "waveform")
-        elif (vr or not self._plain(tag, start, end, data)) and end - start > SMALL:
-            sheet.claim(start, end, Kind.OPAQUE, f"binary value of ({tag >> 16:04X},{tag & 0xFFFF:04X})")
-
-    def _plain(self, tag: int, start: int, end: int, data: bytes) -> bool:
-        """Without a VR: whether the value is text, or belongs where only text is long."""
-        if not self._odd(start, end, data, _TEXT_BYTES):
-            return True
-        if tag >> 16 in _PATIENT_GROUPS and end - start > SMALL:
-            name = f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
-            self._sheet.flaw(start, end, f"{name} holds bytes no such value has")
-            return True
-        return False
-
-    def _odd(self, start: int, end: int, data: bytes, allowed: bytes) -> bytes:
-        """The bytes of a value that are not allowed (the first of them, in a long value)."""
-        if data:
-            return data.rstrip(b"\0").translate(None, allowed)
-        for at in range(start, end, WINDOW):
-            part = self._blob.at(at, min(WINDOW, end - at))
-            odd = part.rstrip(b"\0").translate(None, allowed)
-            if odd:
-                return odd
-        return b""
-
     def _lost(self, before: int, at: int, what: str, top: _Level) -> None:
         """The walk cannot go on at `at`: say where, and take it up again at the pixel data if that is found.
 
         The length that led here stands in the element before, so that one is suspect too.
         """
         sheet, size = self._sheet, self._size
-        if at - before > 256:
+        if at - before > 64:
             sheet.flaw(before, min(size, before + 64), f"what follows from here cannot be: {what}")
             sheet.flaw(at, min(size, at + 64), what)
         else:

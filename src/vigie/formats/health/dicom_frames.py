@@ -11,13 +11,16 @@ import zlib
 from collections.abc import Callable, Iterator
 
 Break = tuple[int, int, str]
-Check = Callable[[bytes, int], Iterator[Break]]
-"""`(codestream, bytes a decoded plane has, or 0 when unknown) -> breaks`."""
+Check = Callable[[bytes, int, int], Iterator[Break]]
+"""`(codestream, bytes of a decoded plane, bytes of its rows; 0 when unknown) -> breaks`."""
 
 AROUND = 32
 """Bytes shown either side of a forbidden code, so that the judge has something to measure."""
 
-MAX_BREAKS = 64
+NEIGHBOURS = 4096
+"""Bytes between two breaks up to which they are one: so many random bytes hold a dozen forbidden codes."""
+
+MAX_BREAKS = 512
 
 
 def _around(at: int, size: int, what: str) -> Break:
@@ -80,7 +83,7 @@ def _jpeg(data: bytes, scan_end: re.Pattern[bytes]) -> Iterator[Break]:
             elif code in _SCAN_FOLLOWS and _leads_on(data, at):
                 break
             else:
-                yield _around(at, size, f"code FF{code:02X} inside a scan")
+                yield at, at + 2, f"code FF{code:02X} inside a scan"
                 breaks += 1
                 at += 2
 
@@ -93,12 +96,12 @@ def _leads_on(data: bytes, at: int) -> bool:
     return data[at + 1] == 0xDA or data[next_at : next_at + 1] == b"\xff"
 
 
-def jpeg(data: bytes, _plane: int) -> Iterator[Break]:
+def jpeg(data: bytes, _plane: int, _row: int) -> Iterator[Break]:
     """JPEG, lossy or lossless (T.81): marker walk and byte stuffing."""
     return _jpeg(data, _SCAN_END)
 
 
-def jpeg_ls(data: bytes, _plane: int) -> Iterator[Break]:
+def jpeg_ls(data: bytes, _plane: int, _row: int) -> Iterator[Break]:
     """JPEG-LS (T.87): marker walk and bit stuffing."""
     return _jpeg(data, _SCAN_END_LS)
 
@@ -109,18 +112,19 @@ _ABOVE_8F = re.compile(rb"\xff[\x90-\xff]")  # B.10.1, D.4.1: packets hold no co
 _SIGNPOSTS = re.compile(rb"\xff[\x90\x93-\xff]")  # ... but SOP and EPH (FF91, FF92) where COD allows them
 
 
-def jpeg2000(data: bytes, _plane: int) -> Iterator[Break]:
+def jpeg2000(data: bytes, _plane: int, _row: int) -> Iterator[Break]:
     """JPEG 2000 codestream: main header, tile-parts within their lengths, clean packets, end marker."""
     size = len(data)
     if data[:4] != b"\xff\x4f\xff\x51":
         yield _around(0, size, "no start of codestream (FF4F FF51)")
         return
-    at, tile_end, forbidden, breaks = 2, 0, _ABOVE_8F, 0
+    at, tile_end, forbidden, breaks, cut = 2, 0, _ABOVE_8F, 0, False
     while breaks < MAX_BREAKS:
         code = int.from_bytes(data[at : at + 2], "big")
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         if at + 2 > size:
-            yield max(0, size - 1), size, "the codestream ends without its end marker (FFD9)"
+            if not cut:
+                yield max(0, size - 1), size, "the codestream ends without its end marker (FFD9)"
             return
         if code == 0xFFD9:
             if len(data[at + 2 :].strip(b"\0")) > 1:  # encoders fill up to even length, some of them with FF
@@ -128,7 +132,7 @@ def jpeg2000(data: bytes, _plane: int) -> Iterator[Break]:
             return
         if code == 0xFF93 and tile_end:  # start of data: the packets of one tile-part
             for hit in forbidden.finditer(data, at + 2, tile_end):
-                yield _around(hit.start(), size, f"code {hit.group().hex().upper()} inside a packet")
+                yield hit.start(), hit.end(), f"code {hit.group().hex().upper()} inside a packet"
                 breaks += 1
                 if breaks >= MAX_BREAKS:
                     return
@@ -143,8 +147,8 @@ def jpeg2000(data: bytes, _plane: int) -> Iterator[Break]:
             stretch = int.from_bytes(data[at + 6 : at + 10], "big")  # Psot; 0: up to the end marker
             tile_end = at + stretch if stretch else data.rfind(b"\xff\xd9", at)
             if length != 10 or tile_end <= at + 12 or tile_end > size:
-                yield _around(at, size, f"a tile-part of {stretch} bytes does not fit")
-                tile_end = size
+                yield at, at + 12, f"a tile-part of {stretch} bytes does not fit"
+                tile_end, cut = size, True
                 breaks += 1
         at += 2 + length
 
@@ -152,7 +156,7 @@ def jpeg2000(data: bytes, _plane: int) -> Iterator[Break]:
 # --- RLE: PS3.5 Annex G -----------------------------------------------------------------------------------
 
 
-def rle(data: bytes, plane: int) -> Iterator[Break]:
+def rle(data: bytes, plane: int, row: int) -> Iterator[Break]:
     """RLE frame: segment table, and each segment unpacks to exactly one byte plane."""
     size = len(data)
     if size < 64:
@@ -167,17 +171,23 @@ def rle(data: bytes, plane: int) -> Iterator[Break]:
         if start >= size or end > size:
             yield size - 1, size, "an RLE segment ends behind its frame"
             return
-        length, at = _unpacked(data, start, end, plane)
+        length, at, torn = _unpacked(data, start, end, plane, row)
         plane = plane or length
         if length != plane:
-            yield start, end, f"an RLE segment unpacks to {length} bytes instead of {plane}"
+            low, high = (max(start, torn - AROUND), min(end, torn + NEIGHBOURS)) if torn else (start, end)
+            yield low, high, f"an RLE segment unpacks to {length} bytes instead of {plane}"
         elif len(data[at:end].strip(b"\0")) > 1:
             yield _around(at, size, "data behind the end of an RLE segment")
 
 
-def _unpacked(data: bytes, at: int, end: int, plane: int) -> tuple[int, int]:
-    """Length a PackBits segment unpacks to, and where reading stopped (§G.3.2)."""
-    length = 0
+def _unpacked(data: bytes, at: int, end: int, plane: int, row: int) -> tuple[int, int, int]:
+    """Length a PackBits segment unpacks to, where reading stopped, and the first row that is torn (§G.3).
+
+    No run may go over the end of a row (§G.3.1). Some writers do not care, so that is no flaw, but where the
+    length is wrong it tells where it began to be; 0 where nothing does.
+    """
+    length = torn = 0
+    due, began = row, at
     while at < end and (length < plane or not plane):
         code = data[at]
         if code < 128:
@@ -188,8 +198,13 @@ def _unpacked(data: bytes, at: int, end: int, plane: int) -> tuple[int, int]:
             at += 2
         else:
             at += 1
+        if length >= due and row and not torn:
+            if length > due:
+                torn = began
+            due += row
+            began = at
     # A run cut by the end of the segment did not unpack to what it promised.
-    return (length, at) if at <= end else (length - (at - end), end)
+    return (length, at, torn) if at <= end else (length - (at - end), end, torn)
 
 
 # --- Deflated image frames: PS3.5 §A.4.13 ------------------------------------------------------------------
@@ -197,7 +212,7 @@ def _unpacked(data: bytes, at: int, end: int, plane: int) -> tuple[int, int]:
 _SLICE = 4096
 
 
-def deflated(data: bytes, plane: int) -> Iterator[Break]:
+def deflated(data: bytes, plane: int, _row: int) -> Iterator[Break]:
     """One raw deflate stream a frame (RFC 1951), inflated to its end; nothing inflated is kept."""
     inflater = zlib.decompressobj(wbits=-15)
     total, limit = 0, max(plane * 16, 64 * len(data) + 65536)
@@ -216,6 +231,20 @@ def deflated(data: bytes, plane: int) -> Iterator[Break]:
             return
     if total <= limit:
         yield max(0, len(data) - 1), len(data), "deflate stream ends early"
+
+
+def gathered(breaks: Iterator[Break]) -> Iterator[Break]:
+    """Join breaks that stand close: one forbidden code alone is a flipped bit, several are a stretch."""
+    last: Break | None = None
+    for start, end, what in breaks:
+        if last is not None and start - last[1] <= NEIGHBOURS:
+            last = (last[0], max(end, last[1]), last[2])
+            continue
+        if last is not None:
+            yield last
+        last = (start, end, what)
+    if last is not None:
+        yield last
 
 
 CHECKS: dict[str, tuple[str, Check, bytes]] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from vigie.formats.health.dicom_frames import CHECKS
+from vigie.formats.health.dicom_frames import CHECKS, gathered
 from vigie.formats.health.dicom_sheet import Sheet
 from vigie.model import Blob, Kind
 
@@ -60,22 +60,22 @@ def native(start: int, end: int, facts: Facts, sheet: Sheet, header: int) -> Non
 def floats(blob: Blob, start: int, end: int, width: int, big: bool, sheet: Sheet, what: str) -> None:
     """Floating point values of `width` bytes: coded, tested by their exponents.
 
-    Mantissas of measured values look random, exponents do not: of 1,024 neighbours, the byte that holds the
-    sign and the upper exponent bits takes at most some dozens of values, random bytes nearly all 256.
+    Mantissas of measured values look random, exponents do not: of 256 neighbours, the byte that holds the
+    sign and the upper exponent bits takes at most some dozens of values, of random bytes about 160.
     """
-    block = 1024 * width
+    block = 256 * width
     if end - start < block // 2:
         sheet.claim(start, end, Kind.OPAQUE, what)
         return
     sheet.claim(start, end, Kind.CODED, what)
-    step = block * 64
+    step = block * 256
     for at in range(start, end, step):
         data = blob.at(at, min(step, end - at))
         if not sheet.afford(len(data)):
             return
         for low in range(0, len(data), block):
             tops = data[low + (0 if big else width - 1) : low + block : width]
-            if len(tops) >= 512 and len(set(tops)) > 112:
+            if len(set(tops)) > 56:
                 stop = min(low + block, len(data))
                 sheet.flaw(at + low, at + stop, f"{what} with {len(set(tops))} kinds of exponents")
 
@@ -103,7 +103,7 @@ def encapsulated(blob: Blob, at: int, end: int, uid: str, facts: Facts, sheet: S
             # The length of the fragment before may be what was hit, as well as this header.
             if pieces:
                 sheet.flaw(pieces[-1][0] - 8, pieces[-1][0] + 56, "fragment with a wrong length")
-            sheet.flaw(max(start, at - 32), min(end, at + 64), "no fragment where one is due")
+            sheet.flaw(max(start, at - 64), min(end, at + 64), "no fragment where one is due")
         close = end
         break
     name, check, signature = CHECKS.get(uid, ("", None, b""))
@@ -119,6 +119,7 @@ def encapsulated(blob: Blob, at: int, end: int, uid: str, facts: Facts, sheet: S
         plane = (_frame_bits(facts) + 7) // 8
     elif bits < 8:
         plane = (plane * bits + 7) // 8
+    row = _number(facts, COLUMNS) if bits >= 8 else 0
     # §A.4: the first item is the Basic Offset Table, empty or not; it is no fragment.
     for stream in _streams(blob, pieces[1:], frames, signature):
         total = sum(length for _, length in stream)
@@ -126,7 +127,7 @@ def encapsulated(blob: Blob, at: int, end: int, uid: str, facts: Facts, sheet: S
             sheet.note("too large to be tested in full")
             continue
         data = b"".join(blob.at(*piece) for piece in stream)
-        for low, high, what in check(data, plane):
+        for low, high, what in gathered(check(data, plane, row)):
             sheet.flaw(_place(stream, low), _place(stream, max(low, high - 1)) + 1, f"{name} frame: {what}")
     return close
 

@@ -31,8 +31,12 @@ class Sheet:
         return tuple(self._flaws)
 
     def claim(self, start: int, end: int, kind: Kind, what: str) -> None:
-        """Close the open structured stretch at `start` and put a region behind it."""
+        """Close the open structured stretch at `start` and put a region behind it.
+
+        What was claimed before stays: lengths that lie may lead into it once more.
+        """
         self.close(start)
+        start = max(start, self.mark)
         if end > start and len(self._regions) < MAX_REGIONS:
             self._regions.append(Region(start, end, kind, what))
         self.mark = max(self.mark, end)

@@ -22,12 +22,14 @@ def _recognises(head: bytes) -> bool:
 def _dissect(blob: Blob) -> Anatomy:
     head = blob.at(0, HEAD)
     header = _HEADER.match(text.read_head(head[:512]))
-    if header is None:
-        raise Malformed(0, "no MSH, FHS or BHS segment at the start")
     found = text.survey(blob)
     notes = list(found.notes)
     flaws = list(found.flaws)
-    if found.charset is not Charset.UTF16:
+    if header is None:
+        if not flaws:
+            raise Malformed(0, "no MSH, FHS or BHS segment at the start")
+        flaws.insert(0, Flaw(0, min(8, blob.size), "no MSH, FHS or BHS segment at the start"))
+    elif found.charset is not Charset.UTF16:
         notes += _charset_notes(head, header[1], found.charset)
         notes += _loose_lines(blob, header[1].encode())
         tail = blob.at(max(0, blob.size - 64), 64).rstrip(b"\r\n\0 ")

@@ -63,7 +63,7 @@ def read(blob: Blob, name: str) -> Anatomy:
     """The anatomy of a JSON document, under the name of the format that is made of it.
 
     Raises:
-        Malformed: it is empty, or its very start cannot be text.
+        Malformed: it is empty, or it is no text: see `text.survey`.
         Unreadable: see `Blob.at`.
     """
     found = text.survey(blob)

@@ -49,8 +49,9 @@ _LONG_RUN = re.compile(rb"[\x80-\xff]{9}")
 _MARGIN = 40
 """Bytes around an impossible one that are not asked for their character set."""
 
+_CELL = 16
 _START = 64
-"""Bytes at the start of a file that must be text for it to be called text at all."""
+"""Bytes at the start that must be text, or else half the cells of the head, for a file to be called text."""
 
 # Lone surrogates, noncharacters and controls: units that no UTF-16 text has.
 _BAD_UNITS = re.compile("[\x00-\x07\x0e-\x19\x7f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -117,7 +118,7 @@ def survey(blob: Blob) -> TextSurvey:
     """Decide the character set of the whole blob, and find the stretches that no text has.
 
     Raises:
-        Malformed: it is empty, or the very start cannot be text.
+        Malformed: it is empty, or neither its start nor half of its head can be text.
         Unreadable: see `Blob.at`.
     """
     if blob.size == 0:
@@ -125,8 +126,11 @@ def survey(blob: Blob) -> TextSurvey:
     codec = wide(blob.at(0, HEAD))
     if codec:
         return _survey_wide(blob, codec)
-    bad = _BAD_START.search(blob.at(0, _START))
-    if bad:
+    head = blob.at(0, HEAD)
+    bad = _BAD_START.search(head, 0, _START)
+    cells = range(0, len(head), _CELL)
+    # A file that is struck here and there is still text, and its hits are told better from the whole of it.
+    if bad and 2 * sum(_BAD_START.search(head, at, at + _CELL) is not None for at in cells) >= len(cells):
         raise Malformed(bad.start(), f"byte {bad.group()[0]:02X} stands in no text")
     # One pass in C: which slices hold impossible bytes, and how much of the rest is UTF-8.
     dirty: list[int] = []

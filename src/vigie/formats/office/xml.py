@@ -100,7 +100,7 @@ def read(blob: Blob, name: str) -> Anatomy:
     """The anatomy of an XML document, under the name of the format that is made of it.
 
     Raises:
-        Malformed: it breaks before its first element.
+        Malformed: it breaks before its first element, and not because parts of it were overwritten.
         Unreadable: see `Blob.at`.
     """
     notes: list[str] = []
@@ -125,7 +125,7 @@ def read(blob: Blob, name: str) -> Anatomy:
     except expat.ExpatError as error:
         at = min(max(0, parser.ErrorByteIndex), max(0, blob.size - 1))
         what = expat.ErrorString(error.code) or "not well-formed"
-        if not guard.root:
+        if not guard.root and not text.survey(blob).flaws:
             raise Malformed(at, what) from error
         flaws = (Flaw(at, min(at + 64, blob.size), f"not well-formed: {what}"),)
     except (LookupError, ValueError):  # from the codec that the document names
