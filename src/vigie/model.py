@@ -82,7 +82,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A place where a recognised file breaks its own format."""
+    """A place where a recognised file breaks its own format; an empty one means that something is missing."""
 
     start: int
     end: int

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass, field
 
 from vigie.formats.archive.deflate import LATE, Effort, Stop, crc32, inflate
-from vigie.formats.archive.zip_directory import ENTRY_MAGIC, End, Member, find_end, read_entries
+from vigie.formats.archive.zip_directory import ENTRY_MAGIC, Member, find_end, read_entries
 from vigie.formats.contract import Format, Malformed
 from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
@@ -283,8 +283,6 @@ def _next_local(blob: Blob, start: int) -> int | None:
             place = window.find(LOCAL_MAGIC, place + 1)
     return None
 
-
-__all__ = ["FORMAT", "End", "Survey", "dissect", "recognises", "survey"]
 
 FORMAT = Format(
     name="zip",

@@ -44,6 +44,7 @@ def dissect(blob: Blob) -> Anatomy:
     walk.schema()
     walk.freelist()
     walk.pointer_map()
+    walk.orphans()
     return walk.anatomy()
 
 
@@ -72,6 +73,8 @@ class _Walk:
         roots: list[int] = []
         for page in self._tree(1):
             roots.extend(page.roots())
+            if not self.missing and any(not 0 < root <= self.layout.pages for root in page.roots()):
+                self.flaws[(page.end - 1) // self.layout.size + 1] = "a row of the schema that cannot be one"
         for root in roots:
             for _ in self._tree(root):
                 pass
@@ -156,6 +159,21 @@ class _Walk:
             live = max(0, min(entries, self.layout.pages - number))
             if data and max(data[: live * 5 : 5], default=0) > 5:
                 self.flaws[number] = "a pointer map of impossible types"
+
+    def orphans(self) -> None:
+        """Where a tree is broken, the pages it hides: b-tree pages, or overflow pages that lead to a page."""
+        if not self.flaws:
+            return
+        for number in range(2, self.layout.pages + 1):
+            if self.left <= 0:
+                return
+            data = self._take(number) if number != self.lock else b""
+            if data and isinstance(sqlite_page.read(data, number, self.layout), str):
+                following = int.from_bytes(data[:4], "big")
+                if following > self.layout.pages:
+                    self.flaws[number] = (
+                        "cut off from its tree, and neither a b-tree page nor an overflow page"
+                    )
 
     def anatomy(self) -> Anatomy:
         """Everything found, as regions in order."""

@@ -33,7 +33,10 @@ class Page:
     kind: int
 
     def roots(self) -> list[int]:
-        """Root pages that the cells of a schema page name (section 2.6); virtual tables have none."""
+        """Root pages that the cells of a schema page name (section 2.6), -1 for a cell that is no such row.
+
+        Views, triggers and virtual tables have none.
+        """
         if self.kind != _LEAF_TABLE:
             return []
         found = []
@@ -41,7 +44,7 @@ class Page:
             _, place = varint(self.data, cell)
             _, place = varint(self.data, place)
             root = _fourth_column(self.data, place)
-            if root > 0:
+            if root:
                 found.append(root)
         return found
 
@@ -60,16 +63,18 @@ def varint(data: bytes, place: int) -> tuple[int, int]:
 
 
 def _fourth_column(data: bytes, place: int) -> int:
-    """The integer in the fourth column of the record at `place` (section 2.1), or 0."""
+    """The integer in the fourth column of the record there (section 2.1), after three of text; or -1."""
     header, first = varint(data, place)
     body = place + header
     for column in range(4):
         kind, first = varint(data, first)
+        if kind > 9 if column == 3 else kind and (kind < 13 or not kind & 1):
+            return -1
         length = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)[kind] if kind < 10 else max(0, (kind - 12) // 2)
         if column == 3:
             return int.from_bytes(data[body : body + length], "big") if 1 <= kind <= 6 else int(kind == 9)
         body += length
-    return 0
+    raise AssertionError  # the fourth column always returns
 
 
 def read(data: bytes, number: int, layout: Layout) -> Page | str:

@@ -17,6 +17,8 @@ HEADER = struct.Struct(">8L")
 FRAME = struct.Struct(">6L")
 FLAWS = 256
 """Broken frames told apart; beyond, the last flaw grows."""
+RUNS = 1 << 20
+"""Checkpoints that a stale frame may be old."""
 _MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 _VERSION = 3007000
 _MASK = 0xFFFFFFFF
@@ -91,17 +93,18 @@ def dissect(blob: Blob) -> Anatomy:
         said = FRAME.unpack_from(frame)
         if said[2:4] != salts:
             stale = offset if stale is None else stale
+            if _foreign(blob, offset, size, fields[4], said):
+                _flaw(flaws, Flaw(offset, offset + size, "no frame of this log nor of an earlier one"))
             continue
         if stale is not None:
             # A frame of this run behind one that is none: the other was overwritten.
-            flaws.append(Flaw(stale, offset, "no frame of this log where one must be"))
+            flaws = [flaw for flaw in flaws if flaw.start < stale]
+            _flaw(flaws, Flaw(stale, offset, "no frame of this log where one must be"))
             stale = None
         elif checksum(frame[:8] + frame[FRAME.size :], before) == said[4:6]:
             checked += size
-        elif len(flaws) < FLAWS:
-            flaws.append(Flaw(offset, offset + size, "the checksum of a frame does not match", checksum=True))
         else:
-            flaws[-1] = Flaw(flaws[-1].start, offset + size, flaws[-1].what, checksum=True)
+            _flaw(flaws, Flaw(offset, offset + size, "the checksum of a frame does not match", checksum=True))
         before = said[4:6]
         live = offset + size
     if live > HEADER.size:
@@ -110,6 +113,26 @@ def dissect(blob: Blob) -> Anatomy:
         notes.append(f"{blob.size - live} bytes behind the last frame of this run")
         regions.append(Region(live, blob.size, Kind.OPAQUE, "stale frames"))
     return Anatomy("sqlite-wal", tuple(regions), tuple(flaws), checked, tuple(notes))
+
+
+def _flaw(flaws: list[Flaw], flaw: Flaw) -> None:
+    """Add a flaw, or where there are too many let the last one grow."""
+    if len(flaws) < FLAWS:
+        flaws.append(flaw)
+    else:
+        flaws[-1] = Flaw(flaws[-1].start, flaw.end, flaw.what, flaw.checksum)
+
+
+def _foreign(blob: Blob, offset: int, size: int, salt: int, said: tuple[int, ...]) -> bool:
+    """Whether what stands in a stale frame's place cannot be one.
+
+    Each run counts the first salt up by one (section 4.1), and frames of a run share both; a process that
+    found the log there may have begun with new ones. Space set aside in advance is zero.
+    """
+    if salt - said[2] & _MASK < RUNS or not any(said):
+        return False
+    neighbours = (blob.at(place + 8, 8) for place in (offset - size, offset + size) if place >= HEADER.size)
+    return said[2:4] not in [struct.unpack(">LL", one) for one in neighbours if len(one) == 8]
 
 
 FORMAT = Format(

@@ -7,7 +7,7 @@ scan (B.1.1.5). Random bytes break that about 15 times in 4 KiB, which is how an
 import re
 from collections.abc import Iterator
 
-from vigie.formats.contract import Bytes, Format, Malformed
+from vigie.formats.contract import Format, Malformed
 from vigie.formats.media.jpeg_tables import SOF, segment_fault
 from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
@@ -130,11 +130,13 @@ class Walk:
             self.regions.append(Region(start, self.end, Kind.OPAQUE, "JPEG-LS scan"))
             return self.end
         stop = self.end
+        last = -BLOCK
         blocks: list[int] = []
         for position in self._suspects(start):
-            if self._ends_scan(position):
+            if self._ends_scan(position, violated=position - last < BLOCK):
                 stop = position
                 break
+            last = position
             block = position // BLOCK
             if not blocks or blocks[-1] != block:
                 blocks.append(block)
@@ -157,8 +159,12 @@ class Walk:
             for match in _SUSPECT.finditer(window):
                 yield base + match.start()
 
-    def _ends_scan(self, position: int) -> bool:
-        """Whether a marker within a scan is real: sane segments follow, up to the next scan or the end."""
+    def _ends_scan(self, position: int, *, violated: bool) -> bool:
+        """Whether a marker within a scan is real: sane segments follow, up to the next scan or the end.
+
+        Where the stuffing was `violated` just before, an end of image is believed only if nothing follows
+        it, or another image: in random bytes it stands by chance every 64 KiB.
+        """
         offset = position
         for count in range(CHAIN):
             marker, size = self._segment(offset)
@@ -166,6 +172,8 @@ class Walk:
                 return False
             offset += size
             if marker == _EOI:
+                if violated and offset < self.end:
+                    return self.blob.at(offset, 3) == b"\xff\xd8\xff"
                 return bool(count) or not self._scan_goes_on(offset)
             if marker == _SOS:
                 return True
@@ -204,17 +212,6 @@ class Walk:
         if offset < self.end:
             self.notes.append(f"{self.end - offset} bytes behind the end of image")
             self.regions.append(Region(offset, self.end, Kind.OPAQUE, "bytes behind the end of image"))
-
-
-def inspect(data: bytes) -> Walk:
-    """Walk over an image in memory.
-
-    Raises:
-        Malformed: no SOI.
-    """
-    walk = Walk(Bytes(data), 0, len(data))
-    walk.run()
-    return walk
 
 
 FORMAT = Format(

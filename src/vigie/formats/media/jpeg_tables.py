@@ -66,4 +66,4 @@ def _scan(body: bytes, components: bytes) -> bool:
     chosen, tables = body[1:-3:2], body[2:-3:2]
     if any(one not in components for one in chosen) or any(table & 0xCC for table in tables):
         return False
-    return body[-3] <= 63 and body[-2] <= 255
+    return body[-3] <= 63 and body[-2] <= 63

@@ -13,11 +13,13 @@ def _recognises(_head: bytes) -> bool:
 
 
 def _dissect(blob: Blob) -> Anatomy:
+    if not blob.size:
+        return Anatomy("csv", ())
     found = text.survey(blob)
     lines = blob.at(0, HEAD).decode(found.codec, "replace").removeprefix("\ufeff").splitlines()
     # The last line of the head may be cut. A ragged table is no flaw: exports have titles and totals.
     whole = [line for line in lines[: -1 if blob.size > HEAD else None] if line]
-    notes = found.notes
+    flaws, notes = text.damage(blob, found)
     if whole:
         delimiter = max(_DELIMITERS, key=whole[0].count)
         columns = {line.count(delimiter) + 1 for line in whole}
@@ -26,7 +28,7 @@ def _dissect(blob: Blob) -> Anatomy:
         elif len(columns) > 1:
             notes = (*notes, "lines of unequal numbers of columns")
     region = Region(0, blob.size, Kind.STRUCTURED, "delimited text", found.charset)
-    return Anatomy("csv", (region,), found.flaws, notes=notes)
+    return Anatomy("csv", (region,), flaws, notes=notes)
 
 
 FORMAT = Format(

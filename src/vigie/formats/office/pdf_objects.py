@@ -36,6 +36,8 @@ class Stream:
     dictionary: bytes
     closed: bool
     """Whether `endstream` was found."""
+    due: int
+    """Where a direct `/Length` says that the data ends; the end of the file where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +115,12 @@ def _search(
 def _stream(blob: Blob, number: int, dictionary: bytes, start: int) -> Stream:
     """The stream whose data starts at `start`: as long as `/Length` says, or else up to `endstream`."""
     said = _LENGTH.search(dictionary)
+    due = blob.size
     if said and not said[2]:
-        end = start + int(said[1])
-        if end < blob.size and _AFTER.match(blob.at(end, 24)):
-            return Stream(number, start, end, dictionary, closed=True)
+        due = min(start + int(said[1]), blob.size)
+        if _AFTER.match(blob.at(due, 24)):
+            return Stream(number, start, due, dictionary, closed=True, due=due)
     found = _search(blob, _ENDSTREAM, start, blob.size)
     if found is None:
-        return Stream(number, start, blob.size, dictionary, closed=False)
-    return Stream(number, start, found[0], dictionary, closed=True)
+        return Stream(number, start, blob.size, dictionary, closed=False, due=due)
+    return Stream(number, start, found[0], dictionary, closed=True, due=due)

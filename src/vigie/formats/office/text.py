@@ -50,6 +50,7 @@ _MARGIN = 40
 """Bytes around an impossible one that are not asked for their character set."""
 
 _CELL = 16
+_PRINTED = bytes(c for c in range(0x80) if c not in _BAD)
 _START = 64
 """Bytes at the start that must be text, or else half the cells of the head, for a file to be called text."""
 
@@ -239,9 +240,28 @@ def _survey_wide(blob: Blob, codec: str) -> TextSurvey:
 
 
 def _dissect(blob: Blob) -> Anatomy:
+    if not blob.size:
+        return Anatomy("text", ())
     found = survey(blob)
     region = Region(0, blob.size, Kind.STRUCTURED, "text", found.charset)
-    return Anatomy("text", (region,), found.flaws, notes=found.notes)
+    flaws, notes = damage(blob, found)
+    return Anatomy("text", (region,), flaws, notes=notes)
+
+
+def damage(blob: Blob, found: TextSurvey) -> tuple[tuple[Flaw, ...], tuple[str, ...]]:
+    """The stretches that are damage, and notes: stray control bytes and a line in another charset are none.
+
+    Editors' macros, old manuals and logs of mixed origin hold a few bytes that no text has; a disk that
+    fails, or a program that was killed, leaves long stretches of them.
+    """
+    flaws = tuple(flaw for flaw in found.flaws if flaw.end - flaw.start >= _CELL and _dense(blob, flaw))
+    strays = len(found.flaws) - len(flaws)
+    return flaws, (*found.notes, *((f"bytes that stand in no text, in {strays} places",) if strays else ()))
+
+
+def _dense(blob: Blob, flaw: Flaw) -> bool:
+    data = blob.at(flaw.start, min(flaw.end - flaw.start, SLICE))
+    return len(data.translate(None, _PRINTED)) * 2 >= len(data)
 
 
 FORMAT = Format(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from vigie import config
@@ -109,11 +109,8 @@ def _line(path: str, verdict: Verdict) -> Text:
 def _summary(out: Console, tally: _Tally, seconds: float, missing: Iterable[str]) -> None:
     kinds = list(_by_format(tally.formats))
     if sum(tally.states.values()) > 1:
-        table = Table(
-            "format", *(Text(s.value, style=COLOURS[s.value]) for s in State), box=None, pad_edge=False
-        )
-        for column in table.columns[1:]:
-            column.justify = "right"
+        headers = [Column(Text(s.value, style=COLOURS[s.value]), justify="right") for s in State]
+        table = Table("format", *headers, box=None, pad_edge=False)
         for name, counts in kinds[:20]:
             table.add_row(shown(name), *(f"{counts[s]:,}" if counts[s] else "·" for s in State))
         if len(kinds) > 20:

@@ -1,0 +1,146 @@
+"""PNG: chunks, their CRCs, and the size of the image."""
+
+import io
+import random
+import struct
+import time
+import zlib
+
+import pytest
+from PIL import Image
+
+from vigie.formats.contract import Bytes, Malformed
+from vigie.formats.media.png import FORMAT, SIGNATURE, dissect, raw_size
+from vigie.model import Kind
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def header(width: int, height: int, depth: int = 8, colour: int = 2, interlace: int = 0) -> bytes:
+    return struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)
+
+
+def image(mode: str = "RGB", **options: object) -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise((300, 300), 60).convert(mode).save(out, "PNG", **options)
+    return out.getvalue()
+
+
+def by_hand(raw: bytes, head: bytes, *more: bytes) -> bytes:
+    return (
+        SIGNATURE
+        + chunk(b"IHDR", head)
+        + b"".join(more)
+        + chunk(b"IDAT", zlib.compress(raw))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_every_kind_of_pixel(mode: str) -> None:
+    data = image(mode) if mode != "I;16" else by_hand(bytes(9 * 21), header(10, 9, 16, 0))
+    anatomy = dissect(Bytes(data))
+    assert (anatomy.flaws, anatomy.notes) == ((), ())
+    assert anatomy.checked == len(data) - 8
+    assert anatomy.regions[-1].end == len(data)
+
+
+def test_an_animation() -> None:
+    out = io.BytesIO()
+    frames = [Image.effect_noise((50, 50), spread) for spread in (10, 40, 90)]
+    frames[0].save(out, "PNG", save_all=True, append_images=frames[1:])
+    assert dissect(Bytes(out.getvalue())).flaws == ()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (5, 9), (8, 8), (17, 31)])
+@pytest.mark.parametrize(("depth", "colour"), [(1, 0), (4, 3), (8, 2), (16, 6)])
+def test_the_size_of_an_interlaced_image(size: tuple[int, int], depth: int, colour: int) -> None:
+    # The passes of section 8.1, counted pixel by pixel.
+    grid = [
+        [1, 6, 4, 6, 2, 6, 4, 6],
+        [7] * 8,
+        [5, 6, 5, 6, 5, 6, 5, 6],
+        [7] * 8,
+        [3, 6, 4, 6, 3, 6, 4, 6],
+        [7] * 8,
+        [5, 6, 5, 6, 5, 6, 5, 6],
+        [7] * 8,
+    ]
+    bits = depth * {0: 1, 3: 1, 2: 3, 6: 4}[colour]
+    expected = 0
+    for number in range(1, 8):
+        for y in range(size[1]):
+            pixels = sum(grid[y % 8][x % 8] == number for x in range(size[0]))
+            expected += 1 + (pixels * bits + 7) // 8 if pixels else 0
+    assert raw_size(header(*size, depth, colour, 1)) == expected
+
+
+@pytest.mark.parametrize(
+    "head", [header(0, 5), header(5, 0), header(5, 5, 3), header(5, 5, 8, 5), header(5, 5, 8, 2, 2)]
+)
+def test_impossible_headers(head: bytes) -> None:
+    assert raw_size(head) is None
+    assert dissect(Bytes(by_hand(bytes(80), head))).flaws[0].what == "an impossible image header"
+
+
+def test_the_flaw_is_the_chunk_that_was_hit() -> None:
+    data = bytearray(image())
+    start = data.index(b"IDAT") - 4
+    length = int.from_bytes(data[start : start + 4], "big")
+    data[start + 100 : start + 300] = random.Random(1).randbytes(200)
+    (flaw,) = dissect(Bytes(bytes(data))).flaws
+    assert (flaw.start, flaw.end, flaw.checksum) == (start, start + 12 + length, True)
+
+
+def test_the_walk_goes_on_behind_a_lost_chunk_header() -> None:
+    data = by_hand(
+        bytes(9 * 31), header(10, 9), chunk(b"tEXt", b"a\0" + b"b" * 500), chunk(b"tIME", bytes(7))
+    )
+    start = data.index(b"tEXt") - 4
+    hit = data[:start] + b"\xff" * 100 + data[start + 100 :]
+    anatomy = dissect(Bytes(hit))
+    assert [(f.start, f.end) for f in anatomy.flaws] == [(start, data.index(b"tIME") - 4)]
+    assert anatomy.regions[-1].what == "IEND chunk"
+
+
+@pytest.mark.parametrize("raw", [bytes(9 * 31 + 1), bytes(9 * 31 - 1)])
+def test_pixels_too_many_or_too_few(raw: bytes) -> None:
+    (flaw,) = dissect(Bytes(by_hand(raw, header(10, 9)))).flaws
+    assert "279 bytes of pixels expected" in flaw.what
+
+
+def test_an_image_that_does_not_inflate() -> None:
+    data = SIGNATURE + chunk(b"IHDR", header(9, 9)) + chunk(b"IDAT", b"\xff" * 99) + chunk(b"IEND", b"")
+    (flaw,) = dissect(Bytes(data)).flaws
+    assert "does not inflate" in flaw.what
+
+
+def test_oddities_are_notes() -> None:
+    behind = dissect(Bytes(image() + b"more"))
+    assert behind.flaws == ()
+    assert behind.notes == ("4 bytes after IEND",)
+    assert behind.regions[-1].kind is Kind.OPAQUE
+    apple = SIGNATURE + chunk(b"CgBI", bytes(4)) + chunk(b"IHDR", header(9, 9))
+    apple += chunk(b"IDAT", b"\0" * 50) + chunk(b"IEND", b"")
+    assert dissect(Bytes(apple)).flaws == ()
+    large = dissect(Bytes(by_hand(bytes(100), header(30000, 30000))))
+    assert large.notes == ("too large to inflate; the CRCs of its chunks hold",)
+
+
+def test_what_is_missing() -> None:
+    first = SIGNATURE + chunk(b"tIME", bytes(7)) + chunk(b"IEND", b"")
+    assert [f.what for f in dissect(Bytes(first)).flaws] == ["tIME where IHDR must stand"]
+    none = SIGNATURE + chunk(b"IHDR", header(9, 9)) + chunk(b"IEND", b"")
+    assert [f.what for f in dissect(Bytes(none)).flaws] == ["no image data"]
+    with pytest.raises(Malformed):
+        dissect(Bytes(b"\x89PNG"))
+
+
+def test_a_bomb_is_put_down() -> None:
+    data = by_hand(bytes(200 << 20), header(100, 100))
+    begun = time.monotonic()
+    assert len(dissect(Bytes(data)).flaws) == 1
+    assert time.monotonic() - begun < 1
+    assert FORMAT.recognises(data[:4096])
