@@ -190,3 +190,35 @@ def test_two_checks_at_once(folder: Path) -> None:
     outputs = [process.communicate(timeout=60)[0].splitlines()[:-1] for process in both]
     assert outputs[0] == outputs[1]
     assert len(outputs[0]) == 3
+
+
+def test_a_snapshot_of_a_backup_is_judged_where_it_lies(folder: Path, tmp_path: Path) -> None:
+    repository = str(tmp_path / "repository")
+    env = {**os.environ, "RESTIC_PASSWORD": "secret", "RESTIC_REPOSITORY": repository}
+    for words in (["init"], ["backup", "--quiet", str(folder)]):
+        subprocess.run(["restic", "--no-cache", *words], env=env, check=True, capture_output=True)
+    (folder / "note.txt").write_text("changed since\n")
+    subprocess.run(["restic", "--no-cache", "backup", str(folder)], env=env, check=True, capture_output=True)
+    done = vigie("check", "--json", f"restic:{repository}", env=env)
+    assert done.returncode == 1
+    assert {os.path.basename(r["path"]): r["verdict"] for r in lines(done)[:-1]} == {
+        "lettre.txt.locked": "encrypted",
+        "note.txt": "intact",
+        "truncated.png": "damaged",
+    }
+    listed = vigie("vault", "list", "--json", "--state", str(tmp_path / "state"), env=env)
+    first = lines(listed)[0]["snapshot"]
+    older = vigie("check", "--json", "--exclude", "*.png", f"restic:{repository}@{first[:10]}", env=env)
+    sizes = {os.path.basename(row["path"]): row["size"] for row in lines(older)[:-1]}
+    assert sizes == {"lettre.txt.locked": 5000, "note.txt": 1600}
+    for target, said in (
+        (f"restic:{repository}@ffffff", "there is no such snapshot"),
+        (f"restic:{repository}@", "latest"),
+        (f"restic:{tmp_path}/nowhere", "nowhere"),
+    ):
+        wrong = vigie("check", target, env=env)
+        assert wrong.returncode == (1 if said == "latest" else 2)
+        assert said == "latest" or said in wrong.stderr
+    refused = vigie("check", f"restic:{repository}", env={**env, "RESTIC_PASSWORD": "other"})
+    assert refused.returncode == 2
+    assert "password" in refused.stderr

@@ -4,6 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import click
@@ -14,9 +15,9 @@ from rich.text import Text
 from vigie import config
 from vigie.errors import ExitCode
 from vigie.model import Entry, Skipped, State, Verdict
-from vigie.sources.folder import walk
 from vigie.ui.cli import shown
 from vigie.ui.cli.output import COLOURS, console, emit, options, progress
+from vigie.ui.cli.targets import opened
 from vigie.workers import Workers
 
 
@@ -55,18 +56,22 @@ def command(
 ) -> int:
     """Judge files and folders: intact, encrypted, damaged or unknown, and why.
 
-    Nothing is written. Exit code 1 if anything is encrypted or damaged, 3 if something could not be read.
+    TARGET is a file, a folder, or restic:LOCATION[@SNAPSHOT] (the latest one by default). Nothing is written.
+    Exit code 1 if anything is encrypted or damaged, 3 if something could not be read.
     """
     chosen = config.load(settings)
     patterns = (*chosen.check.exclude, *exclude)
     few = all(os.path.isfile(target) for target in targets)
     tally, begun = _Tally(), time.monotonic()
-    with Workers(chosen.check) as workers, progress(shown=not as_json) as bar:
+    with ExitStack() as stack:
+        found = opened(targets, chosen, patterns, stack)
+        workers = stack.enter_context(Workers(chosen.check))
+        bar = stack.enter_context(progress(shown=not as_json))
         isolation = workers.start()
-        total = None if bar.disable else sum(1 for _ in walk(targets, exclude=patterns))
+        total = None if bar.disable else sum(1 for _ in found)
         task = bar.add_task("Judging", total=total)
         out = console() if bar.disable else bar.console
-        for item, verdict in workers.judge_all(walk(targets, exclude=patterns)):
+        for item, verdict in workers.judge_all(found):
             tally.add(item, verdict)
             bar.advance(task)
             if as_json:
