@@ -79,7 +79,9 @@ def copies(files: list[Path], pattern: Pattern, folder: Path, ending: str) -> It
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folders", nargs="*", default=[str(CORPUS)])
     parser.add_argument("--name", choices=("keep", "locked"), default="keep", help="rename to NAME.locked?")
     parser.add_argument("--list", action="store_true", help="name the files judged otherwise than expected")
@@ -92,9 +94,13 @@ def main() -> None:
         for name, pattern in PATTERNS.items():
             with tempfile.TemporaryDirectory() as temporary:
                 if pattern is None:
-                    entries: Iterator[Entry] = (e for p in files for e in walk([str(p)]) if isinstance(e, Entry))
+                    entries: Iterator[Entry] = (
+                        e for p in files for e in walk([str(p)]) if isinstance(e, Entry)
+                    )
                 else:
-                    entries = copies(files, pattern, Path(temporary), ".locked" if given.name == "locked" else "")
+                    entries = copies(
+                        files, pattern, Path(temporary), ".locked" if given.name == "locked" else ""
+                    )
                 judged = [(os.path.basename(e.path), v) for e, v in workers.judge_all(entries)]
             states = Counter(verdict.state for _, verdict in judged)
             expected = State.INTACT if pattern is None else State.ENCRYPTED
