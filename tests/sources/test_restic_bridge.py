@@ -187,3 +187,13 @@ def test_secrets_go_by_environment_and_rclone_ends_with_us(
     while child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     assert child.poll() is not None
+
+
+def test_rclone_is_told_of_certificates_in_its_own_way_and_of_no_secret_of_restic() -> None:
+    environment = {"RESTIC_PASSWORD": "secret", "AWS_CA_BUNDLE": "/aws.pem", "PATH": "/bin"}
+    assert bridge._inherited(environment) == {"PATH": "/bin", "RCLONE_CA_CERT": "/aws.pem"}
+    named = bridge._inherited({**environment, "RESTIC_CACERT": "/restic.pem"})
+    assert named["RCLONE_CA_CERT"] == "/restic.pem"
+    assert bridge._inherited({"RCLONE_CA_CERT": "/own.pem", "AWS_CA_BUNDLE": "/aws.pem"}) == {
+        "RCLONE_CA_CERT": "/own.pem"
+    }

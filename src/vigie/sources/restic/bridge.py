@@ -20,7 +20,9 @@ _START = 30.0
 _STOP = 3.0
 """Seconds rclone may take to end when told to, before it is killed."""
 _SERVING = re.compile(rb"on \[?(http://127\.0\.0\.1:\d+)/")
-_OURS = ("RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND")
+_KEPT_BACK = ("RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND", "AWS_CA_BUNDLE")
+"""restic's secrets are not rclone's business; and rclone 1.60 fails on any AWS_CA_BUNDLE ("unsupported
+transport"), so the certificates are named to it in its own way."""
 
 
 class BridgedTransport:
@@ -49,9 +51,12 @@ class BridgedTransport:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                env={key: value for key, value in environment.items() if key not in _OURS}
-                | dict(remote.environment)
-                | {"RCLONE_USER": user, "RCLONE_PASS": password},
+                env={
+                    **_inherited(environment),
+                    **remote.environment,
+                    "RCLONE_USER": user,
+                    "RCLONE_PASS": password,
+                },
             )
         except FileNotFoundError as error:
             log.close()
@@ -80,6 +85,14 @@ class BridgedTransport:
         """End rclone."""
         self._rest.close()
         self._stop()
+
+
+def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """What rclone gets of our environment, with the certificates restic or the AWS programs would trust."""
+    found = {key: value for key, value in environment.items() if key not in _KEPT_BACK}
+    if certificates := environment.get("RESTIC_CACERT") or environment.get("AWS_CA_BUNDLE"):
+        found.setdefault("RCLONE_CA_CERT", certificates)
+    return found
 
 
 def _address(child: "subprocess.Popen[bytes]", log: IO[bytes], place: str) -> str:
