@@ -1,0 +1,88 @@
+"""A document: what is remembered of one path through all snapshots, and whose new name a path may be."""
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
+
+from vigie.model import Skipped, State, Verdict, Version
+
+RANDOM = 0.9
+"""Share of random blocks from which a file of unknown format may be an encrypted one under a new name."""
+
+
+@dataclass(slots=True)
+class Document:
+    """One path, as far as the story has been told. Grows no further with the number of its versions."""
+
+    path: str
+    first: int
+    """Number of the snapshot in which it was first seen."""
+    last: int = -1
+    """Number of the snapshot in which it was last seen."""
+    content: str = ""
+    """Identity of the bytes last seen; empty before the first time and where they could not be read."""
+    newest: Version | None = None
+    """Last seen and readable."""
+    state: State = State.SKIPPED
+    """What was last said of it."""
+    reason: str = ""
+    """In words, why that was not *intact*."""
+    intact: Version | None = None
+    """The newest one whose verdict is *intact*."""
+    intact_verdict: Verdict | None = None
+    unknown: Version | None = None
+    """The newest *unknown* one from before the onset."""
+    unknown_verdict: Verdict | None = None
+    hit: int = -1
+    """Number of the snapshot in which it was first seen encrypted; -1 for never."""
+    states: set[State] = field(default_factory=set)
+    """All that was ever said of it."""
+    random: bool = False
+    """Whether it is of unknown format and random from end to end."""
+
+    def see(self, number: int, seen: Version | Skipped, verdict: Verdict, *, began: bool) -> None:
+        """Take in the next version; `began` says whether the attack is seen in this snapshot or before."""
+        self.last, self.state = number, verdict.state
+        self.reason = "; ".join(verdict.evidence[:2])
+        self.states.add(verdict.state)
+        if verdict.state is State.ENCRYPTED and self.hit < 0:
+            self.hit = number
+        if isinstance(seen, Skipped):
+            self.content = ""
+            return
+        self.newest, self.content = seen, identity(seen)
+        self.random = verdict.state is State.UNKNOWN and is_random(verdict)
+        if verdict.state is State.INTACT:
+            self.intact, self.intact_verdict = seen, verdict
+        elif verdict.state is State.UNKNOWN and not began:
+            self.unknown, self.unknown_verdict = seen, verdict
+
+
+def identity(version: Version) -> str:
+    """What tells two contents apart: the source's own word, else size and time."""
+    return version.content or f"{version.entry.size}@{version.entry.mtime_ns}"
+
+
+def is_random(verdict: Verdict) -> bool:
+    """Whether the bytes were random from end to end."""
+    return verdict.likeness is not None and verdict.likeness.random_share > RANDOM
+
+
+def folder_of(path: str) -> str:
+    """The folder a path lies in, without the last slash."""
+    return path.rpartition("/")[0]
+
+
+def origin(path: str, known: Container[str]) -> str | None:
+    """The known path of which `path` is a longer name: `a.pdf` for `a.pdf.id-7.[mail].crypt`.
+
+    The longest known one is meant, so that `a.pdf.old.locked` is `a.pdf.old` where both exist.
+    """
+    return next((shorter for shorter in _shorter(path) if shorter in known), None)
+
+
+def _shorter(path: str) -> Iterator[str]:
+    start = path.rfind("/") + 1
+    dot = path.rfind(".")
+    while dot > start:
+        yield path[:dot]
+        dot = path.rfind(".", 0, dot)

@@ -1,0 +1,125 @@
+"""Which version of each document is handed back."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vigie.model import Entry, Likeness, OpenBlob, Skipped, Snapshot, State, Verdict, Version
+from vigie.timeline import Story, Timeline, Why, plan
+
+Told = Callable[..., Timeline]
+
+
+def chosen(timeline: Timeline) -> dict[str, tuple[str, Why]]:
+    return {c.path: (c.version.content, c.why) for c in plan(timeline).choices}
+
+
+def lost(timeline: Timeline) -> dict[str, str]:
+    return {item.path: item.reason for item in plan(timeline).lost}
+
+
+def test_each_file_has_its_own_snapshot(told: Told) -> None:
+    timeline = told(
+        {"/a": "i1", "/b": "i1", "/c": "i1"},
+        {"/a": "i2", "/b": "i1", "/c": "i1"},
+        {"/a": "e3", "/b": "e2", "/c": "i2"},
+    )
+    assert chosen(timeline) == {"/a": ("i2", Why.OLDER), "/b": ("i1", Why.OLDER), "/c": ("i2", Why.NEWEST)}
+    assert [c.version.snapshot.id[:8] for c in plan(timeline).choices] == ["00000001", "00000001", "00000002"]
+    assert "encrypted (it is encrypted)" in plan(timeline).choices[0].note
+
+
+def test_vanished_is_restored_and_deleted_long_before_is_not(told: Told) -> None:
+    timeline = told({"/a": "i1", "/b": "i2", "/c": "i3"}, {"/a": "i1", "/b": "i2"}, {"/b": "e"})
+    assert chosen(timeline) == {"/a": ("i1", Why.VANISHED), "/b": ("i2", Why.OLDER)}
+
+
+def test_moved_by_its_user_since_is_not_doubled(told: Told) -> None:
+    timeline = told({"/a": "i1", "/b": "i2"}, {"/d/a": "i1", "/b": "e"})
+    assert chosen(timeline) == {"/d/a": ("i1", Why.NEWEST), "/b": ("i2", Why.OLDER)}
+
+
+def test_longer_names_are_not_restored(told: Told) -> None:
+    timeline = told({"/a.pdf": "i1"}, {"/a.pdf.locked": "e1"})
+    assert chosen(timeline) == {"/a.pdf": ("i1", Why.VANISHED)}
+    assert lost(timeline) == {}
+
+
+def test_unknown_from_before_is_restored_unverified_and_from_after_is_not(told: Told) -> None:
+    timeline = told(
+        {"/x.db": "u1", "/y.db": "u1", "/a": "i"},
+        {"/x.db": "u2", "/y.db": "u1", "/z.db": "u3", "/a": "e"},
+    )
+    assert chosen(timeline) == {
+        "/x.db": ("u1", Why.UNVERIFIED),
+        "/y.db": ("u1", Why.UNVERIFIED),
+        "/a": ("i", Why.OLDER),
+    }
+    notes = {c.path: c.note for c in plan(timeline).choices}
+    assert notes["/x.db"].startswith("the newest version from before the attack")
+    assert notes["/y.db"].startswith("the newest version,")
+    assert lost(timeline) == {"/z.db": "came after the attack began, and cannot be told healthy"}
+
+
+def test_unknown_without_an_attack_is_the_newest(told: Told) -> None:
+    assert chosen(told({"/x": "u1"}, {"/x": "u2"})) == {"/x": ("u2", Why.UNVERIFIED)}
+
+
+@pytest.mark.parametrize(
+    ("versions", "reason"),
+    [
+        (["e1", "e2"], "every version is encrypted"),
+        (["d1", "d2"], "damaged in all versions: it is damaged"),
+        (["d1", "s"], "could not be read: no permission"),
+        (["d1", "e1"], "no version is intact (damaged, encrypted)"),
+    ],
+)
+def test_why_something_is_lost(told: Told, versions: list[str], reason: str) -> None:
+    assert lost(told(*({"/a": content} for content in versions))) == {"/a": reason}
+
+
+@pytest.mark.parametrize("now", ["d", "s", "u"])
+def test_an_older_intact_version_is_better_than_a_doubtful_one(told: Told, now: str) -> None:
+    timeline = told({"/a": "i1"}, {"/a": now})
+    assert chosen(timeline) == {"/a": ("i1", Why.OLDER)}
+
+
+PATHS = st.sampled_from(["/a", "/a.x", "/a.x.locked", "/d/a", "/d/b", "/d/c", "/d/r1", "/d/r2", "/d/r3"])
+CONTENTS = st.sampled_from(["i1", "i2", "e1", "e2", "d1", "u1", "u2", "r1", "r2", "s"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.dictionaries(PATHS, CONTENTS), max_size=6))
+def test_whatever_the_backups_say(moments: list[dict[str, str]]) -> None:
+    story = Story()
+    states = {"i": State.INTACT, "e": State.ENCRYPTED, "d": State.DAMAGED}
+    for number, files in enumerate(moments):
+        at = Snapshot(str(number) * 8, number)
+        story.add(at, [_seen(at, path, content, states) for path, content in files.items()])
+    timeline = story.end()
+    made = plan(timeline)
+    restored = {c.path for c in made.choices}
+    named = restored | {item.path for item in made.lost}
+    assert all(c.verdict.state in (State.INTACT, State.UNKNOWN) for c in made.choices)
+    assert not restored & {item.path for item in made.lost}
+    assert named <= {document.path for document in timeline.documents}
+    # Nothing that is in the newest snapshot is silently left out.
+    newest = set(moments[-1]) if moments else set()
+    assert newest <= named | set(timeline.leftovers)
+    assert timeline.affected <= len(timeline.documents)
+
+
+def _seen(
+    at: Snapshot, path: str, content: str, states: dict[str, State]
+) -> tuple[Version | Skipped, Verdict]:
+    if content == "s":
+        return Skipped(path, "no"), Verdict.skipped("no")
+    state = states.get(content[0], State.UNKNOWN)
+    likeness = Likeness(state, None, 9, 1.0 if content[0] in "re" else 0.0, b"")
+    return Version(at, Entry(path, 9, 9, _closed), content), Verdict(state, likeness=likeness)
+
+
+def _closed() -> OpenBlob:
+    raise AssertionError

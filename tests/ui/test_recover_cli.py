@@ -1,0 +1,191 @@
+"""`vigie recover` and `vigie timeline` where things go wrong: in part, damaged, full, unrecoverable."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from vigie.errors import DiskFull, NoSuchTarget, WrongPassword
+from vigie.journal import Journal
+from vigie.ui.cli import recover, timeline, vault
+
+TEXT = "Madame, votre bilan sanguin est normal. Merci de revenir dans six mois.\n" * 40
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("restic") is None:
+        pytest.skip("restic is not installed")
+    path = tmp_path_factory.mktemp("recover") / "repository"
+    restic(path, "init")
+    return path
+
+
+def restic(repository: Path, *arguments: str) -> None:
+    environment = os.environ | {"RESTIC_PASSWORD": "pw", "RESTIC_CACHE_DIR": str(repository.parent / "cache")}
+    command = ["restic", "-r", str(repository), *arguments]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = Path(shutil.copytree(template, tmp_path / "repository"))
+    monkeypatch.setenv("RESTIC_PASSWORD", "pw")
+    monkeypatch.setenv("RESTIC_REPOSITORY", str(path))
+    monkeypatch.setenv("VIGIE_STATE", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Path:
+    folder = tmp_path / "share"
+    folder.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_text(name + TEXT)
+    return folder
+
+
+def run(command: click.Command, *arguments: str) -> Result:
+    return CliRunner().invoke(command, arguments, standalone_mode=False)
+
+
+def records(result: Result) -> Iterator[dict[str, Any]]:
+    assert result.exception is None, result.exception
+    return (json.loads(line) for line in result.stdout.splitlines())
+
+
+def test_nothing_happened(repository: Path, share: Path) -> None:
+    restic(repository, "backup", str(share))
+    result = run(timeline.command)
+    assert (result.exception, result.return_value) == (None, 0)
+    assert "Nothing is encrypted in any snapshot." in result.output
+    planned = run(recover.command, "--plan")
+    assert planned.return_value == 0
+    assert "2 files would be restored; 0 are unrecoverable." in planned.output
+
+
+def test_hit_from_the_first_snapshot_and_unrecoverable(repository: Path, share: Path, tmp_path: Path) -> None:
+    (share / "x.pdf").write_bytes(os.urandom(9000))
+    restic(repository, "backup", str(share))
+    result = run(timeline.command)
+    assert result.return_value == 1
+    assert "it began before" in result.output
+    assert "1 have no healthy version" in result.output
+    planned = run(recover.command, "--plan")
+    assert planned.return_value == 1
+    assert "every version is encrypted" in planned.output
+    *files, last = records(run(recover.command, "--to", "to", "--json"))
+    assert last["summary"]["unrecoverable"] == 1
+    assert last["summary"]["restored"] == 2
+    lost = files[-1]
+    assert (lost["verdict"], lost["snapshot"], lost["sha256"]) == ("encrypted", None, None)
+    with Journal(tmp_path / "state") as journal:
+        assert [row.body["unrecoverable"] for row in journal.rows("recover")] == [1]
+    people = run(recover.command, "--to", "to")
+    assert people.return_value == 1
+    assert "2 files are back, 2 of them verified healthy, 1 unrecoverable." in people.output
+
+
+def test_a_damaged_index_is_named(repository: Path, share: Path, tmp_path: Path) -> None:
+    restic(repository, "backup", str(share))
+    (share / "a.txt").write_text("newer" + TEXT)
+    restic(repository, "backup", str(share))
+    snapshot = max((repository / "snapshots").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    snapshot.chmod(0o600)
+    snapshot.write_bytes(bytes(200))
+    result = run(timeline.command)
+    assert result.return_value == 3
+    assert "the repository itself" in result.output
+    *_, last = records(run(timeline.command, "--json"))
+    assert len(last["summary"]["damage"]) == 1
+    handed = run(recover.command, "--to", str(tmp_path / "to"))
+    assert handed.return_value == 3
+    assert "the repository itself" in handed.stderr
+
+
+def test_equal_times_are_noted(repository: Path, share: Path) -> None:
+    for _ in range(2):
+        restic(repository, "backup", "--time=2026-01-01 00:00:00", str(share))
+    assert "note: snapshot" in run(timeline.command).output
+
+
+def test_no_snapshot(repository: Path) -> None:
+    assert repository.exists()
+    assert isinstance(run(timeline.command).exception, NoSuchTarget)
+    assert isinstance(run(recover.command, "--plan").exception, NoSuchTarget)
+
+
+def test_a_wrong_password(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert repository.exists()
+    monkeypatch.setenv("RESTIC_PASSWORD", "wrong")
+    assert isinstance(run(timeline.command).exception, WrongPassword)
+
+
+def test_a_full_disk_lists_what_is_back(repository: Path, share: Path, tmp_path: Path, as_root: None) -> None:
+    del as_root
+    (share / "b.txt").write_text(TEXT * 2000)
+    restic(repository, "backup", str(share))
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        result = run(recover.command, "--to", str(small), "--json")
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+    assert isinstance(result.exception, DiskFull)
+    first, last = (json.loads(line) for line in result.stdout.splitlines())
+    assert first["path"].endswith("a.txt")
+    assert last["summary"]["restored"] == 1
+    with Journal(tmp_path / "state") as journal:
+        assert [row.body["restored"] for row in journal.rows("recover")] == [1]
+
+
+def test_keep_in_part(repository: Path, share: Path) -> None:
+    assert repository.exists()
+    os.mkfifo(share / "pipe")
+    result = run(vault.command, "keep", str(share))
+    assert (result.exception, result.return_value) == (None, 3)
+    assert "skipped" in result.output
+    assert "pipe" in result.output
+
+
+UNREAD = """#!/bin/sh
+case $1 in
+version) echo "restic 0.17.3" ;;
+backup)
+    echo '{"message_type":"error","error":{"message":"vanished"},"during":"archival","item":"/x/b"}' >&2
+    echo '{"message_type":"status","total_bytes":10,"bytes_done":5}'
+    echo '{"message_type":"summary","snapshot_id":"abcdef0123456789","data_added":7}'
+    exit 3 ;;
+restore) echo 'ignoring error for /x/b: vanished' >&2; exit 1 ;;
+esac
+"""
+
+
+def test_what_restic_could_not_do_is_named(repository: Path, share: Path, tmp_path: Path) -> None:
+    assert repository.exists()
+    program = tmp_path / "program"
+    program.write_text(UNREAD)
+    program.chmod(0o755)
+    (tmp_path / "vigie.toml").write_text(f"[vault]\nrestic = {json.dumps(str(program))}\n")
+    kept = run(vault.command, "keep", str(share))
+    assert (kept.exception, kept.return_value) == (None, 3)
+    assert "/x/b: restic could not read it (vanished)" in kept.output
+    first, last = records(run(vault.command, "keep", str(share), "--json"))
+    assert first == {"path": "/x/b", "error": "restic could not read it (vanished)"}
+    assert last["summary"]["unread"] == 1
+    restored = run(vault.command, "restore", "latest", "--to", str(tmp_path / "one"))
+    assert restored.return_value == 3
+    assert "not restored: /x/b: vanished" in restored.output
+    first, last = records(run(vault.command, "restore", "latest", "--to", str(tmp_path / "two"), "--json"))
+    assert first == {"path": "/x/b", "error": "vanished"}
+    assert last["summary"]["missed"] == 1

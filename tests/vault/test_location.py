@@ -1,0 +1,52 @@
+"""Which repository and which source is meant."""
+
+from pathlib import Path
+
+import pytest
+
+from vigie.config import VaultSettings
+from vigie.errors import NoSuchTarget, WrongPassword
+from vigie.vault import Restic, repository_of, source_of
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RESTIC_REPOSITORY", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RESTIC_PASSWORD", "wrong")
+
+
+def test_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = VaultSettings(repository="/setting")
+    assert repository_of(None, settings) == "/setting"
+    monkeypatch.setenv("RESTIC_REPOSITORY", "/environment")
+    assert repository_of(None, settings) == "/environment"
+    assert repository_of("/given", settings) == "/given"
+
+
+def test_none_is_named() -> None:
+    with pytest.raises(NoSuchTarget, match="no repository is named"):
+        repository_of(None, VaultSettings())
+
+
+@pytest.mark.parametrize("given", ["", "restic:", "/a/path", "borg:/a", "tape:1"])
+def test_sources_that_are_none(given: str) -> None:
+    with pytest.raises(NoSuchTarget, match="names no backup") as error:
+        source_of(given, VaultSettings())
+    assert "restic:" in error.value.remedy
+
+
+def test_the_vault_and_a_repository(restic: Restic, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = VaultSettings(repository=restic.repository)
+    for given in ("vault", f"restic:{restic.repository}"):
+        with pytest.raises(WrongPassword):
+            source_of(given, settings)
+        monkeypatch.setenv("RESTIC_PASSWORD", restic.environment["RESTIC_PASSWORD"])
+        with source_of(given, settings) as source:
+            assert source.snapshots() == ()
+        monkeypatch.setenv("RESTIC_PASSWORD", "wrong")
+
+
+def test_no_such_repository(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchTarget):
+        source_of(f"restic:{tmp_path / 'none'}", VaultSettings())

@@ -1,0 +1,64 @@
+"""Where the password comes from, in restic's own order."""
+
+import getpass
+import sys
+from pathlib import Path
+
+import pytest
+
+from vigie.config import VaultSettings
+from vigie.errors import WrongPassword
+from vigie.vault import password_of
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+
+
+def test_the_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("setting", "file"):
+        (tmp_path / name).write_text(f"  from the {name} \n")
+    settings = VaultSettings(password_file=str(tmp_path / "setting"))
+    assert password_of(settings, "r") == "from the setting"
+    monkeypatch.setenv("RESTIC_PASSWORD", " as it is ")
+    assert password_of(settings, "r") == " as it is "
+    monkeypatch.setenv("RESTIC_PASSWORD_FILE", str(tmp_path / "file"))
+    assert password_of(settings, "r") == "from the file"
+    monkeypatch.setenv("RESTIC_PASSWORD_COMMAND", "printf 'from a command\\n'")
+    assert password_of(settings, "r") == "from a command"
+
+
+def test_the_prompt_is_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: "asked" if "repo" in prompt else "")
+    assert password_of(VaultSettings(), "repo") == "asked"
+    with pytest.raises(WrongPassword, match="empty"):
+        password_of(VaultSettings(), "other")
+
+
+def test_nobody_can_be_asked() -> None:
+    with pytest.raises(WrongPassword, match="no password is given") as error:
+        password_of(VaultSettings(), "repo")
+    assert "RESTIC_PASSWORD_FILE" in error.value.remedy
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"\xff\xfe"])
+def test_files_that_hold_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(WrongPassword):
+        password_of(VaultSettings(password_file=str(tmp_path / "file")), "repo")
+
+
+def test_a_file_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(WrongPassword, match="cannot be read"):
+        password_of(VaultSettings(password_file=str(tmp_path / "none")), "repo")
+
+
+@pytest.mark.parametrize("command", ["false", "/no/such/program", "'unbalanced", "printf '\\377'"])
+def test_commands_that_fail(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("RESTIC_PASSWORD_COMMAND", command)
+    with pytest.raises(WrongPassword, match="the command that should give the password fails"):
+        password_of(VaultSettings(), "repo")
