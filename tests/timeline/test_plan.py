@@ -71,13 +71,26 @@ def test_unknown_without_an_attack_is_the_newest(told: Told) -> None:
     ("versions", "reason"),
     [
         (["e1", "e2"], "every version is encrypted"),
-        (["d1", "d2"], "damaged in all versions: it is damaged"),
-        (["d1", "s"], "could not be read: no permission"),
-        (["d1", "e1"], "no version is intact (damaged, encrypted)"),
+        (["-", "d1"], "damaged in all versions, all since the attack began: it is damaged"),
+        (["s", "s"], "could not be read: no permission"),
+        (["-", "d1", "e1"], "no version is intact (damaged, encrypted)"),
     ],
 )
 def test_why_something_is_lost(told: Told, versions: list[str], reason: str) -> None:
-    assert lost(told(*({"/a": content} for content in versions))) == {"/a": reason}
+    # Another file is hit in the second snapshot: that is when it began.
+    moments = [{"/o": "i" if number == 0 else "e"} for number in range(len(versions))]
+    for moment, content in zip(moments, versions, strict=True):
+        moment.update({"/a": content} if content != "-" else {})
+    assert lost(told(*moments)) == {"/a": reason}
+
+
+def test_what_was_damaged_before_the_attack_is_better_than_nothing(told: Told) -> None:
+    timeline = told({"/a": "d1", "/o": "i"}, {"/a": "e1", "/o": "e2"})
+    assert chosen(timeline) == {"/a": ("d1", Why.UNVERIFIED), "/o": ("i", Why.OLDER)}
+    assert (
+        plan(timeline).choices[0].note
+        == "the newest version from before the attack, which was damaged already"
+    )
 
 
 @pytest.mark.parametrize("now", ["d", "s", "u"])
@@ -102,7 +115,7 @@ def test_whatever_the_backups_say(moments: list[dict[str, str]]) -> None:
     made = plan(timeline)
     restored = {c.path for c in made.choices}
     named = restored | {item.path for item in made.lost}
-    assert all(c.verdict.state in (State.INTACT, State.UNKNOWN) for c in made.choices)
+    assert all(c.verdict.state is not State.ENCRYPTED for c in made.choices)
     assert not restored & {item.path for item in made.lost}
     assert named <= {document.path for document in timeline.documents}
     # Nothing that is in the newest snapshot is silently left out.

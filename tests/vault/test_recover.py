@@ -183,6 +183,7 @@ def test_unverified_and_lost(
     assert (tally.restored, tally.verified, tally.exit_code) == (4, 3, ExitCode.PARTIAL)
     (share / "b.txt").write_bytes(b"D broken")
     (share / "n.txt").write_bytes(b"D broken")
+    (share / "z.txt").write_bytes(b"E random")
     restic.run("backup", "--", str(share))
     handed, tally = hand_over(restic, judge_all, judge, tmp_path / "again")
     assert handed["n.txt"].outcome is Outcome.LOST
@@ -195,7 +196,7 @@ def test_unverified_and_lost(
         "sha256": None,
         "verdict": "damaged",
         "outcome": "unrecoverable",
-        "reason": "damaged in all versions: its first byte says damaged",
+        "reason": "damaged in all versions, all since the attack began: its first byte says damaged",
     }
 
 

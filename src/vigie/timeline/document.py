@@ -29,9 +29,9 @@ class Document:
     intact: Version | None = None
     """The newest one whose verdict is *intact*."""
     intact_verdict: Verdict | None = None
-    unknown: Version | None = None
-    """The newest *unknown* one from before the onset."""
-    unknown_verdict: Verdict | None = None
+    unsure: Version | None = None
+    """The newest one from before the onset that is *unknown* or *damaged*: what there was to work with."""
+    unsure_verdict: Verdict | None = None
     hit: int = -1
     """Number of the snapshot in which it was first seen encrypted; -1 for never."""
     states: set[State] = field(default_factory=set)
@@ -53,8 +53,8 @@ class Document:
         self.random = verdict.state is State.UNKNOWN and is_random(verdict)
         if verdict.state is State.INTACT:
             self.intact, self.intact_verdict = seen, verdict
-        elif verdict.state is State.UNKNOWN and not began:
-            self.unknown, self.unknown_verdict = seen, verdict
+        elif verdict.state in (State.UNKNOWN, State.DAMAGED) and not began:
+            self.unsure, self.unsure_verdict = seen, verdict
 
 
 def identity(version: Version) -> str:

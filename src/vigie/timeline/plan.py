@@ -3,7 +3,7 @@
 | its versions                                              | the plan                                    |
 |-----------------------------------------------------------|---------------------------------------------|
 | one or more intact                                        | the newest of these                         |
-| none intact, one unknown from before the onset            | the newest of these, said to be unverified  |
+| none intact, unknown or damaged ones before the onset     | the newest of these, said to be unverified  |
 | anything else                                             | nothing: unrecoverable, and why             |
 | gone before the onset                                     | nothing: its user deleted it                |
 | gone since, and its bytes lie intact under another path   | nothing: its user moved it                  |
@@ -27,7 +27,7 @@ class Why(StrEnum):
     VANISHED = "vanished"
     """The file is gone since the attack began."""
     UNVERIFIED = "unverified"
-    """Unknown: from before the onset, and nothing better is there."""
+    """Unknown or damaged, but from before the onset, and nothing better is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +94,12 @@ def _choose(document: Document, *, vanished: bool) -> Choice | Lost:
         if vanished:
             return Choice(version, verdict, Why.VANISHED, "gone since the attack began")
         return Choice(version, verdict, Why.NEWEST)
-    version, verdict = document.unknown, document.unknown_verdict
+    version, verdict = document.unsure, document.unsure_verdict
     if version is not None and verdict is not None:
         newest = document.newest is not None and identity(document.newest) == identity(version)
         note = "the newest version" if newest else "the newest version from before the attack"
-        return Choice(version, verdict, Why.UNVERIFIED, f"{note}, which cannot be told healthy")
+        doubt = "was damaged already" if verdict.state is State.DAMAGED else "cannot be told healthy"
+        return Choice(version, verdict, Why.UNVERIFIED, f"{note}, which {doubt}")
     return Lost(document.path, document.state, _why_lost(document))
 
 
@@ -106,7 +107,7 @@ def _why_lost(document: Document) -> str:
     if document.states == {State.ENCRYPTED}:
         return "every version is encrypted"
     if document.states == {State.DAMAGED}:
-        return f"damaged in all versions: {document.reason}"
+        return f"damaged in all versions, all since the attack began: {document.reason}"
     if document.state is State.SKIPPED:
         return f"could not be read: {document.reason}"
     if document.states == {State.UNKNOWN}:
