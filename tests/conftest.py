@@ -1,9 +1,19 @@
 """Fixtures that many rooms need: where the shared corpus is, and what this machine offers."""
 
+import base64
+import hashlib
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CTR
+
+from vigie.sources.restic.crypto import Key
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT.parent / "shared" / "corpus"
@@ -22,3 +32,43 @@ def as_root() -> None:
     """Skip where the test is not run by root."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
+
+
+def quicken(repository: Path, password: str) -> None:
+    """Seal the key of a restic repository again, with a key derivation that takes no time.
+
+    restic spends about half a second on it, on purpose, each time a repository is opened: for tests that
+    open one hundreds of times that is minutes. Everything else stays as restic made it.
+    """
+    [path] = (repository / "keys").iterdir()
+    document = json.loads(path.read_bytes())
+    plain = _key(document, password).open(base64.b64decode(document["data"]))
+    document |= {"N": 16, "r": 1, "p": 1}
+    quick = _key(document, password)
+    nonce = os.urandom(16)
+    encryptor = Cipher(AES(quick.encrypt), CTR(nonce)).encryptor()
+    body = encryptor.update(plain) + encryptor.finalize()
+    tag = quick.authenticator(nonce, body).finalize()
+    document["data"] = base64.b64encode(nonce + body + tag).decode()
+    raw = json.dumps(document).encode()
+    path.unlink()
+    (path.parent / hashlib.sha256(raw).hexdigest()).write_bytes(raw)
+
+
+def _key(document: dict[str, Any], password: str) -> Key:
+    derived = hashlib.scrypt(
+        password.encode(),
+        salt=base64.b64decode(document["salt"]),
+        n=document["N"],
+        r=document["r"],
+        p=document["p"],
+        maxmem=1 << 28,
+        dklen=64,
+    )
+    return Key(derived[:32], derived[32:48], derived[48:])
+
+
+@pytest.fixture(scope="session")
+def quick_key() -> Callable[[Path, str], None]:
+    """`quicken`, for the test folders below."""
+    return quicken

@@ -60,7 +60,9 @@ def truth() -> tuple[dict[str, bytes], dict[str, bytes]]:
 
 
 @pytest.fixture(scope="session")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, str], Path]:
+def repository(
+    tmp_path_factory: pytest.TempPathFactory, quick_key: Callable[[Path, str], None]
+) -> Callable[[int, str], Path]:
     """A repository of that format and compression: two snapshots of one folder, made once a session."""
     if not shutil.which("restic"):
         pytest.skip("restic is not installed")
@@ -77,6 +79,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, str],
         os.mkfifo(data / "pipe")
         os.chmod(data / "same.txt", 0o2640)
         restic(place, "init", "--repository-version", str(version))
+        quick_key(place, PASSWORD)
         options = () if version == 1 else ("--compression", compression)
         restic(place, *options, "backup", ".", "--host", "cabinet", "--tag", "nightly", cwd=data)
         os.unlink(data / "gone.txt")

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -192,11 +193,14 @@ def test_two_checks_at_once(folder: Path) -> None:
     assert len(outputs[0]) == 3
 
 
-def test_a_snapshot_of_a_backup_is_judged_where_it_lies(folder: Path, tmp_path: Path) -> None:
+def test_a_snapshot_of_a_backup_is_judged_where_it_lies(
+    folder: Path, tmp_path: Path, quick_key: Callable[[Path, str], None]
+) -> None:
     repository = str(tmp_path / "repository")
     env = {**os.environ, "RESTIC_PASSWORD": "secret", "RESTIC_REPOSITORY": repository}
-    for words in (["init"], ["backup", "--quiet", str(folder)]):
-        subprocess.run(["restic", "--no-cache", *words], env=env, check=True, capture_output=True)
+    subprocess.run(["restic", "init"], env=env, check=True, capture_output=True)
+    quick_key(Path(repository), "secret")
+    subprocess.run(["restic", "--no-cache", "backup", str(folder)], env=env, check=True, capture_output=True)
     (folder / "note.txt").write_text("changed since\n")
     subprocess.run(["restic", "--no-cache", "backup", str(folder)], env=env, check=True, capture_output=True)
     done = vigie("check", "--json", f"restic:{repository}", env=env)

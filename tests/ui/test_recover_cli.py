@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ TEXT = "Madame, votre bilan sanguin est normal. Merci de revenir dans six mois.\
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory, quick_key: Callable[[Path, str], None]) -> Path:
     if shutil.which("restic") is None:
         pytest.skip("restic is not installed")
     path = tmp_path_factory.mktemp("recover") / "repository"
     restic(path, "init")
+    quick_key(path, "pw")
     return path
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class Practice:
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Practice:
+def empty(tmp_path_factory: pytest.TempPathFactory, quick_key: Callable[[Path, str], None]) -> Practice:
     """Four letters and an empty repository, made once."""
     if shutil.which("restic") is None:
         pytest.skip("restic is not installed")
@@ -61,6 +62,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Practice:
     done = practice.run("vault", "init")
     assert done.returncode == 0, done.stderr
     assert "is ready" in done.stdout
+    quick_key(practice.folder / "repository", "pw")
     return practice
 
 

@@ -52,13 +52,14 @@ def judge_all() -> JudgeAll:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory, quick_key: Callable[[Path, str], None]) -> Path:
     """An empty repository, made once: deriving its key takes seconds on purpose."""
     if shutil.which("restic") is None:
         pytest.skip("restic is not installed")
     path = tmp_path_factory.mktemp("template") / "repository"
     environment = os.environ | {"RESTIC_PASSWORD": PASSWORD, "RESTIC_CACHE_DIR": str(path.parent / "cache")}
     subprocess.run(["restic", "-r", str(path), "init"], env=environment, check=True, capture_output=True)
+    quick_key(path, PASSWORD)
     return path
 
 
