@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vigie.errors import DiskFull, JournalBroken, NotPermitted
+from vigie.errors import DiskFull, JournalBroken, NotPermitted, StateInUse
 from vigie.journal import Journal
 from vigie.journal.chain import START
 
@@ -153,3 +153,41 @@ def test_a_journal_killed_half_way_is_sound(tmp_path: Path) -> None:
 def _count(state: Path) -> int:
     with Journal(state) as journal:
         return sum(1 for _ in journal.rows())
+
+
+def test_a_chain_that_grows_while_it_is_verified_is_sound(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writer = context.Process(target=_write, args=(str(tmp_path), 1_000_000))
+    writer.start()
+    try:
+        while not (tmp_path / "journal.sqlite").exists() or _count(tmp_path) < 5:
+            time.sleep(0.01)
+        with Journal(tmp_path) as journal:
+            counts = [journal.verify()[0] for _ in range(30)]
+    finally:
+        writer.kill()
+        writer.join()
+    assert counts == sorted(counts)
+    assert counts[0] < counts[-1]
+
+
+def test_opening_it_twice_in_one_process_keeps_its_locks(journal: Journal) -> None:
+    journal._db.execute("BEGIN IMMEDIATE")
+    Journal(journal.path.parent).close()
+    other = sqlite3.connect(journal.path, timeout=0.1)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("BEGIN IMMEDIATE")
+    other.close()
+    journal._db.execute("ROLLBACK")
+    journal.close()
+
+
+def test_a_journal_that_stays_locked_is_no_broken_one(journal: Journal) -> None:
+    other = sqlite3.connect(journal.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    journal._db.execute("PRAGMA busy_timeout = 10")
+    with pytest.raises(StateInUse):
+        journal.append("x", {})
+    other.close()
+    journal.append("x", {})
+    journal.close()

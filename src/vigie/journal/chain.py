@@ -12,12 +12,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from vigie.errors import DiskFull, JournalBroken, NotPermitted, VigieError
+from vigie.errors import DiskFull, JournalBroken, NotPermitted, StateInUse, VigieError
 
 START = "0" * 64
 """The hash before the first row."""
@@ -123,31 +123,32 @@ class Journal:
             JournalBroken: a row was changed, removed or inserted; the problem names it.
         """
         count, digest, seen = 0, START, expected in (None, START)
-        remedy = (
-            "Keep this file as evidence, and take the truth from a copy: vault snapshots, a syslog elsewhere."
-        )
+        remedy = "Keep this file as evidence, and take the truth from a copy: vault snapshots, a syslog elsewhere."
+
+        def broken(problem: str) -> JournalBroken:
+            return JournalBroken(str(self.path), problem, remedy)
+
         try:
-            with closing(
-                self._db.execute("SELECT id, time, kind, body, hash FROM journal ORDER BY id")
-            ) as found:
-                for number, when, kind, text, said in found:
-                    if number != count + 1:
-                        raise JournalBroken(str(self.path), f"row {count + 1} is missing", remedy)
-                    digest = _hash(digest, number, when, kind, text)
-                    if digest != said:
-                        raise JournalBroken(
-                            str(self.path),
-                            f"row {number} was changed, inserted or follows a removed one",
-                            remedy,
-                        )
-                    count = number
-                    seen = seen or digest == expected
-            if self._head() != (count, digest):
-                raise JournalBroken(str(self.path), f"rows are missing after row {count}", remedy)
+            self._db.execute("BEGIN")  # rows and head as they are at one moment, though others append
+            try:
+                query = "SELECT id, time, kind, body, hash FROM journal ORDER BY id"
+                with closing(self._db.execute(query)) as found:
+                    for number, when, kind, text, said in found:
+                        if number != count + 1:
+                            raise broken(f"row {count + 1} is missing")
+                        digest = _hash(digest, number, when, kind, text)
+                        if digest != said:
+                            raise broken(f"row {number} was changed, inserted or follows a removed one")
+                        count = number
+                        seen = seen or digest == expected
+                if self._head() != (count, digest):
+                    raise broken(f"rows are missing after row {count}")
+            finally:
+                self._db.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise explain(self.path, error) from error
         if not seen:
-            raise JournalBroken(str(self.path), f"the hash {expected} is not in the chain any more", remedy)
+            raise broken(f"the hash {expected} is not in the chain any more")
         return count, digest
 
     def _head(self) -> tuple[int, str]:
@@ -157,7 +158,10 @@ class Journal:
 
 def connect(path: Path, schema: str) -> sqlite3.Connection:
     """A SQLite file of ours, readable by its owner only, in WAL mode, waiting 10 s for other writers."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    # Never opened and closed where it exists: closing any descriptor of a file drops all POSIX locks that
+    # this process has on it, SQLite's among them (fcntl(2), "Record locking and file descriptors").
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
     db = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode = WAL")
@@ -185,6 +189,8 @@ def explain(path: Path, error: Exception) -> VigieError:
     problem = str(error)
     if "disk is full" in problem or "disk I/O error" in problem:
         return DiskFull(str(path), problem, "Make room, or give another state folder with --state.")
+    if "locked" in problem:
+        return StateInUse(str(path), "another process is busy with it", "Try again in a moment.")
     if "readonly" in problem or "unable to open" in problem:
         return NotPermitted(str(path), problem, "Run as the user who owns it, or give another --state.")
     return JournalBroken(str(path), problem, "Set this file aside (do not delete it) and start again.")

@@ -1,0 +1,320 @@
+"""The guard: one loop that never waits for the judge.
+
+Each file is glanced at as it is closed; the process that wrote what looks random is held (with `contain`),
+the file is queued for a lane, and when its verdict is there the detector decides. A held process goes on as
+soon as nothing it wrote waits any more, unless an incident has been made of it: then it is frozen. So an
+attack cannot run ahead of the judge, and everybody else loses a millisecond or two.
+"""
+
+import selectors
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from vigie.config import GuardSettings
+from vigie.errors import ExitCode, VigieError
+from vigie.journal import Journal
+from vigie.model import Entry, Likeness, Skipped, State, Verdict
+from vigie.watch.detector import Decision, Detector, Joined, Observation, Question
+from vigie.watch.events import Overflow, Sensor
+from vigie.watch.freeze import Freezer
+from vigie.watch.hold import Holds, Key
+from vigie.watch.lanes import (
+    QUICK,
+    Job,
+    Judge,
+    JudgeAll,
+    Judged,
+    QuickLane,
+    Results,
+    Scanned,
+    SlowLane,
+    Vanished,
+)
+from vigie.watch.log import Emit, Log, actor_record, process_record
+from vigie.watch.memory import Memory
+from vigie.watch.processes import stat_of
+from vigie.watch.response import Response, new_id
+from vigie.watch.scope import Scope
+from vigie.watch.triage import Triage
+
+_TICK = 1.0
+"""Seconds between two rounds of housekeeping."""
+_READS, _TAKES = 8, 16
+"""Reads of the sensor, and results, taken in one turn of the loop: neither may crowd out the other."""
+_OPEN_JOBS = 1024
+"""Jobs that keep their descriptor; those behind are opened by path when their turn comes."""
+_JOBS = 200_000
+"""Jobs that wait; beyond, events are dropped and the folders are read again."""
+_AHEAD = 8
+"""Files known before that a process may rewrite ahead of the judge; then it is held until they are judged.
+
+That is how an attack is caught that spares the heads of files. Programs that make new files are not slowed.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What the guard is wired to."""
+
+    sensor: Sensor
+    judge: Judge
+    judge_all: JudgeAll
+    glance: Callable[[bytes], bool]
+    walk: Callable[[], Iterator[Entry | Skipped]]
+    emit: Emit
+
+
+class Guard:
+    """Watches until `stop` is called. The caller owns journal and sensor, and holds `sole_guard`.
+
+    Raises:
+        VigieError: journal or baseline cannot be used.
+    """
+
+    def __init__(
+        self,
+        edges: Edges,
+        scope: Scope,
+        settings: GuardSettings,
+        journal: Journal,
+        freezer: Freezer,
+        *,
+        contain: bool,
+    ) -> None:
+        state = journal.path.parent
+        self._sensor, self._scope = edges.sensor, scope
+        self._contain = contain and edges.sensor.attribution
+        self._log = Log(journal, edges.emit)
+        self._detector = Detector(settings.encrypted_files, settings.window, new_id)
+        self._memory = Memory(state, scope.roots, journal, self._log)
+        self._holds = Holds(state, freezer)
+        holds = self._holds if self._contain else None
+        self._response = Response(settings, journal, self._log, freezer, holds, self._detector)
+        self._triage = Triage(scope, self._memory.baseline, holds, edges.glance, self._suspected)
+        self._sensor.ignore(scope.state)
+        self._waiting: Counter[Key] = Counter()
+        """Jobs in the lanes, for each process."""
+        self._rewritten: Counter[Key] = Counter()
+        """Those among them, since it last had none, that are new versions of known files."""
+        self._seen_since_ns = time.time_ns()
+        """From when on every write came as an event: the sensor watches already."""
+        self._jobs = 0
+        self._lost_jobs = False
+        self._stopping = False
+        self._results = Results()
+        self._quick = QuickLane(edges.judge, self._results)
+        self._slow = SlowLane(edges.judge_all, edges.walk, self._memory.for_scans(), self._results)
+
+    def stop(self) -> None:
+        """End the loop; may be called from a signal handler or another thread."""
+        self._stopping = True
+        self._results.wake()
+
+    def run(self) -> ExitCode:
+        """Watch. `FOUND` if an incident was opened."""
+        try:
+            self._response.start(self._holds)
+            self._ready()
+            self._slow.scan()
+            tick = time.monotonic() + _TICK
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._sensor, selectors.EVENT_READ)
+                selector.register(self._results, selectors.EVENT_READ)
+                while not self._stopping:
+                    selector.select(0 if len(self._results) else max(0.0, tick - time.monotonic()))
+                    self._take_events()
+                    self._results.calm()
+                    for _ in range(_TAKES):
+                        if (result := self._results.take()) is None:
+                            break
+                        self._take_result(result)
+                    if time.monotonic() >= tick:
+                        self._housekeeping()
+                        tick = time.monotonic() + _TICK
+        finally:
+            self._close()
+        return ExitCode.FOUND if self._response.opened else ExitCode.CLEAN
+
+    def _ready(self) -> None:
+        sensor = self._sensor
+        record = {
+            "sensor": sensor.name,
+            "attribution": sensor.attribution,
+            "contain": self._contain,
+            "lost": list(sensor.lost),
+            "paths": list(self._scope.roots),
+            "filesystems": list(sensor.filesystems),
+        }
+        self._log.row("guard", {"what": "start", **record})
+        self._log.event("ready", **record)
+
+    def _take_events(self) -> None:
+        for _ in range(_READS):
+            if not (events := self._sensor.read()):
+                return
+            for event in events:
+                if isinstance(event, Overflow):
+                    self._overflow(event.reason)
+                elif self._jobs >= _JOBS:
+                    self._triage.drop(event)
+                    self._lost_jobs = True
+                else:
+                    try:
+                        job = self._triage.take(event)
+                    except VigieError as error:
+                        self._log.trouble("baseline", error)
+                        self._lost_jobs = True
+                        continue
+                    if job is not None:
+                        self._submit(job)
+
+    def _submit(self, job: Job) -> None:
+        if recent := self._memory.recent(job.path):
+            job.before = recent.likeness
+        self._jobs += 1
+        if job.writer is not None:
+            self._waiting[job.writer] += 1
+            if job.before is not None:
+                self._rewritten[job.writer] += 1
+                if self._rewritten[job.writer] >= _AHEAD:
+                    self._hold_writer(job)
+        if self._jobs > _OPEN_JOBS and job.blob is not None:
+            job.blob.close()
+            job.blob = None
+        if job.stamp[2] > QUICK:
+            self._slow.submit(job)
+        else:
+            self._quick.submit(job)
+
+    def _take_result(self, result: Judged | Scanned | Vanished) -> None:
+        if isinstance(result, Judged):
+            if not result.job.scanned:
+                self._jobs -= 1
+            self._judged(result.job, result.verdict)
+            if result.job.writer is not None:
+                self._settle(result.job.writer)
+        elif isinstance(result, Vanished):
+            self._memory.forget(result.paths)
+        else:
+            self._memory.flush()
+            self._log.event(
+                "baseline", files=result.files, judged=result.judged, seconds=round(result.seconds, 3)
+            )
+
+    def _judged(self, job: Job, verdict: Verdict) -> None:
+        """Tell the detector, act, and keep a record."""
+        if verdict.state is State.SKIPPED or (job.scanned and job.stamp[4] >= self._seen_since_ns):
+            return  # what was written since we watch comes as an event too, with its writer
+        was = self._memory.was(job.path)
+        incident: str | None = None
+        joined = False
+        if job.counts:
+            before = job.before
+            if was is State.ENCRYPTED:
+                before = Likeness(State.ENCRYPTED, None, job.stamp[2], 1.0, b"")
+            seen = Observation(job.path, verdict, before, job.actor, time.time_ns())
+            decisions = [*self._detector.observe(seen), *self._look_up(self._detector.questions())]
+            for decision in decisions:
+                incident = self._response.handle(decision)
+                joined = isinstance(decision, Joined)
+        if verdict.state in (State.ENCRYPTED, State.DAMAGED) or incident is not None:
+            if verdict.state is State.ENCRYPTED and incident is None:
+                # It has a file on its record: it waits until all that it wrote meanwhile is judged.
+                self._hold_writer(job)
+            self._report(job, verdict, incident, was, joined=joined)
+        else:
+            self._memory.healthy(job, verdict)
+
+    def _report(
+        self, job: Job, verdict: Verdict, incident: str | None, was: State | None, *, joined: bool
+    ) -> None:
+        self._memory.bad(job.path, verdict.state, job.stamp)
+        if was is verdict.state:
+            return  # a file that is written bit by bit is damaged again and again: once is enough
+        record = {"path": job.path, "size": job.stamp[2], **verdict.record(), "incident": incident}
+        writer = process_record(job.actor.process) if job.actor else None
+        self._log.row(
+            "verdict", {**record, "joined": joined, "actor": writer, "stamp": list(job.stamp)}, durable=False
+        )
+        self._log.event("verdict", **record, actor=actor_record(job.actor))
+
+    def _hold_writer(self, job: Job) -> None:
+        if not self._contain or job.writer is None or job.writer in self._holds:
+            return
+        stat = stat_of(job.writer[0])
+        if stat is not None and stat.started == job.writer[1]:
+            self._holds.hold(job.writer[0], stat, None, time.monotonic())
+
+    def _settle(self, key: Key) -> None:
+        """Let a held process go on when nothing it wrote waits any more."""
+        self._waiting[key] -= 1
+        if self._waiting[key] > 0:
+            return
+        if key in self._holds:
+            self._take_events()  # what it wrote before it was stopped
+            if self._waiting[key] > 0:
+                return
+            if self._response.holds_back(key):
+                self._holds.keep(key)
+            else:
+                self._holds.release(key)
+        del self._waiting[key]
+        self._rewritten.pop(key, None)
+
+    def _suspected(self, key: Key) -> bool:
+        return self._detector.suspects(key) or self._response.holds_back(key)
+
+    def _look_up(self, questions: tuple[Question, ...]) -> list[Decision]:
+        """Answer the detector: count the known files that are gone from the folders it asks about."""
+        if questions:
+            self._memory.flush()
+        counted: dict[tuple[str, ...], int] = {}
+        decisions: list[Decision] = []
+        for question in questions:
+            if question.folders not in counted:
+                counted[question.folders] = sum(self._memory.gone_from(folder) for folder in question.folders)
+            decisions += self._detector.answer(question, counted[question.folders], time.time_ns())
+        return decisions
+
+    def _overflow(self, reason: str) -> None:
+        self._log.row("guard", {"what": "overflow", "reason": reason})
+        self._log.event("overflow", reason=reason)
+        self._seen_since_ns = time.time_ns()
+        self._rescan()
+
+    def _rescan(self) -> None:
+        self._log.row("guard", {"what": "rescan"}, durable=False)
+        self._log.event("rescan", paths=list(self._scope.roots))
+        self._slow.scan()
+
+    def _housekeeping(self) -> None:
+        self._memory.flush()
+        self._log.retry()
+        for key in self._holds.overdue(time.monotonic()):
+            if not self._response.holds_back(key):
+                self._holds.release(key)
+        self._response.expire(time.time_ns())
+        self._response.notice_releases()
+        for decision in self._look_up(self._detector.pending(time.time_ns())):
+            self._response.handle(decision)
+        if self._lost_jobs:
+            self._lost_jobs = False
+            self._overflow("more files were written than can wait")
+        if added := self._sensor.extend():
+            self._log.row("guard", {"what": "mounted", "filesystems": added, "lost": list(self._sensor.lost)})
+            self._log.event("mounted", filesystems=added, lost=list(self._sensor.lost))
+            self._rescan()
+
+    def _close(self) -> None:
+        self._quick.close()
+        self._slow.close()
+        while (result := self._results.take()) is not None:
+            self._take_result(result)
+        self._holds.close()
+        self._memory.close()
+        frozen = [process_record(process) for process in self._response.frozen]
+        self._log.row("guard", {"what": "stop", "frozen": frozen})
+        self._log.event("stopped", incidents=self._response.opened, frozen=frozen)
+        self._results.close()

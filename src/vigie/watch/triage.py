@@ -1,0 +1,140 @@
+"""The hot path: from an event to a job, with its writer held if need be, within some 100 µs."""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from vigie.errors import Unreadable
+from vigie.journal import Baseline, Known
+from vigie.model import Actor
+from vigie.sources.folder import FileBlob
+from vigie.watch.birth import same_inode
+from vigie.watch.events import Written
+from vigie.watch.hold import Holds
+from vigie.watch.lanes import Job, stamp_of
+from vigie.watch.processes import Actors, Stat, stat_of
+from vigie.watch.scope import Scope
+
+_HEAD = 4096
+"""Bytes glanced at."""
+
+
+class Triage:
+    """Decides about one event whether it matters, whether its writer must wait, and what the judge needs.
+
+    Args:
+        scope: what is watched.
+        baseline: to find the version before.
+        holds: None when nothing may be stopped.
+        glance: whether the first bytes of a file look random.
+        suspected: whether a process is to wait whatever it wrote.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        baseline: Baseline,
+        holds: Holds | None,
+        glance: Callable[[bytes], bool],
+        suspected: Callable[[tuple[int, int]], bool],
+    ) -> None:
+        self._scope, self._baseline, self._holds = scope, baseline, holds
+        self._glance, self._suspected = glance, suspected
+        self._actors = Actors()
+        self._own = os.getpid()
+        self._kept: list[int] = []
+        """Descriptors of our own databases, which may not be closed: that would give up our locks on them."""
+        if stat := stat_of(self._own):
+            self._actors.of(
+                self._own, stat
+            )  # loads what looks up users: the first event must not wait for it
+
+    def take(self, event: Written) -> Job | None:
+        """The job an event makes, or None; every descriptor of the event is seen to.
+
+        Raises:
+            VigieError: the baseline cannot be read.
+        """
+        try:
+            return self._take(event)
+        finally:
+            if event.pidfd is not None:
+                os.close(event.pidfd)
+
+    def drop(self, event: Written) -> None:
+        """Let an event pass; its descriptors are seen to."""
+        if event.path.startswith(self._scope.state + "/"):
+            self._kept.append(event.fd)
+        else:
+            os.close(event.fd)
+        if event.pidfd is not None:
+            os.close(event.pidfd)
+
+    def _take(self, event: Written) -> Job | None:
+        path, pid = event.path, event.pid
+        if path.startswith(self._scope.state + "/"):
+            self._kept.append(event.fd)
+            return None
+        covered = self._scope.covers(path)
+        if pid == self._own or (not covered and _named_truly(path, event.fd)):
+            os.close(event.fd)
+            return None
+        try:
+            blob = FileBlob.adopt(event.fd)  # closes what is no regular file
+        except Unreadable:
+            return None
+        job: Job | None = None
+        try:
+            job = self._job(event, blob, covered=covered)
+        finally:
+            if job is None:
+                blob.close()
+        return job
+
+    def _job(self, event: Written, blob: FileBlob, *, covered: bool) -> Job | None:
+        path, pid = event.path, event.pid
+        status = os.fstat(blob.fileno())
+        known: Known | None = None
+        if not covered:
+            known = self._by_inode(status, path, blob.fileno())
+            if known is None or not self._scope.covers(known.path):
+                return None
+            path = known.path
+        stat = stat_of(pid) if pid is not None else None
+        writer = (pid, stat.started) if pid is not None and stat is not None else None
+        actor: Actor | None = None
+        if pid is not None and stat is not None:
+            self._hold(pid, stat, event.pidfd, blob)
+            # What follows may take its time: if it matters, the writer stands still.
+            actor = self._actors.of(pid, stat)
+            if any(parent.pid == self._own for parent in actor.parents):
+                if self._holds is not None and writer is not None:
+                    self._holds.release(writer)
+                return None
+        known = known or self._baseline.at(path) or self._by_inode(status, path, blob.fileno())
+        before = known.likeness if known is not None else None
+        return Job(path, stamp_of(status), before, blob, actor, writer)
+
+    def _hold(self, pid: int, stat: Stat, pidfd: int | None, blob: FileBlob) -> None:
+        if self._holds is None:
+            return
+        with suppress(Unreadable):
+            if self._suspected((pid, stat.started)) or self._glance(blob.at(0, _HEAD)):
+                self._holds.hold(pid, stat, pidfd, time.monotonic())
+
+    def _by_inode(self, status: os.stat_result, path: str, fd: int) -> Known | None:
+        """What was known of the file under another name: renamed, or seen from inside a container."""
+        known = self._baseline.of(status.st_dev, status.st_ino)
+        if known is not None and same_inode(fd, path, known.path, known.ctime_ns):
+            return known
+        return None
+
+
+def _named_truly(path: str, fd: int) -> bool:
+    """Whether a path that is not watched is the file's own for us too: a container has other names."""
+    try:
+        there, here = os.stat(path), os.fstat(fd)
+    except OSError:
+        return os.fstat(fd).st_nlink == 0
+    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)

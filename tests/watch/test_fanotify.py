@@ -1,0 +1,224 @@
+import ctypes
+import errno
+import os
+import select
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vigie.errors import NotPermitted, VigieError
+from vigie.watch import fanotify
+from vigie.watch.events import Event, Overflow, Written
+from vigie.watch.fanotify import FAN_CLOSE_WRITE, FAN_Q_OVERFLOW, Fanotify, parse
+from vigie.watch.mounts import Mount, mounts_of
+
+
+def event(mask: int, fd: int, pid: int, *infos: bytes, version: int = 3) -> bytes:
+    more = b"".join(infos)
+    return struct.pack("=IBBHQii", 24 + len(more), version, 0, 24, mask, fd, pid) + more
+
+
+def pidfd(value: int) -> bytes:
+    return struct.pack("=BBHi", 4, 0, 8, value)
+
+
+@pytest.fixture
+def sensor(tmp_path: Path, as_root: None) -> Iterator[Fanotify]:
+    del as_root
+    watching = Fanotify([str(tmp_path)])
+    yield watching
+    watching.close()
+    watching.close()
+
+
+def close_event(event: Event) -> None:
+    if isinstance(event, Written):
+        os.close(event.fd)
+        if event.pidfd is not None:
+            os.close(event.pidfd)
+
+
+def events_of(sensor: Fanotify, enough: Callable[[list[Event]], bool]) -> list[Event]:
+    found: list[Event] = []
+    while not enough(found) and select.select([sensor], [], [], 3)[0]:
+        found += sensor.read()
+    return found
+
+
+def test_events_are_parsed() -> None:
+    data = event(FAN_CLOSE_WRITE, 5, 42, pidfd(9)) + event(FAN_CLOSE_WRITE, 6, 43)
+    assert list(parse(data)) == [(FAN_CLOSE_WRITE, 5, 42, 9), (FAN_CLOSE_WRITE, 6, 43, -1)]
+    other = struct.pack("=BBHi", 1, 0, 8, 77)  # FAN_EVENT_INFO_TYPE_FID: not ours
+    assert list(parse(event(8, 5, 42, other, pidfd(9)))) == [(8, 5, 42, 9)]
+    assert list(parse(event(8, 5, 42, struct.pack("=BBHi", 1, 0, 0, 77)))) == [(8, 5, 42, -1)]
+
+
+def test_another_version_or_a_wrong_length_means_that_events_are_lost() -> None:
+    assert next(parse(event(8, 5, 42, version=9)))[0] == FAN_Q_OVERFLOW
+    assert next(parse(struct.pack("=IBBHQii", 999, 3, 0, 24, 8, 5, 42)))[0] == FAN_Q_OVERFLOW
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=300) | st.binary(max_size=99).map(lambda b: event(8, 1, 2, b) + b))
+def test_any_bytes_are_parsed(data: bytes) -> None:
+    assert len(list(parse(data))) <= len(data) // 24 + 1
+
+
+@pytest.mark.root
+def test_who_wrote_what_is_told(sensor: Fanotify, tmp_path: Path, start: Callable[..., object]) -> None:
+    name = os.path.join(os.fsencode(tmp_path), b"caf\xe9 (deleted)")
+    child = start(
+        sys.executable, "-c", "import sys; open(sys.argv[1],'w').write('x'); input()", os.fsdecode(name)
+    )
+    assert isinstance(child, subprocess.Popen)
+
+    def told(events: list[Event]) -> bool:
+        return any(isinstance(e, Written) and os.fsencode(e.path) == name for e in events)
+
+    events = events_of(sensor, told)
+    (found,) = (e for e in events if isinstance(e, Written) and os.fsencode(e.path) == name)
+    assert found.pid == child.pid
+    assert found.pidfd is not None
+    assert os.pread(found.fd, 9, 0) == b"x"
+    for one in events:
+        close_event(one)
+
+
+@pytest.mark.root
+def test_a_file_that_is_gone_keeps_its_name(sensor: Fanotify, tmp_path: Path) -> None:
+    with open(tmp_path / "gone", "wb") as file:
+        file.write(b"still here")
+        os.unlink(file.name)
+    mine = str(tmp_path / "gone")
+
+    def told(events: list[Event]) -> bool:
+        return any(isinstance(e, Written) and e.path == mine for e in events)
+
+    events = events_of(sensor, told)
+    assert told(events)
+    for one in events:
+        close_event(one)
+
+
+@pytest.mark.root
+def test_files_that_hold_our_locks_are_never_opened(sensor: Fanotify, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "journal").write_text("before")
+    for one in sensor.read():
+        close_event(one)
+    sensor.ignore(str(state))
+    for name in ("state/journal", "after"):
+        (tmp_path / name).write_text("again")
+    mine = str(tmp_path)
+    seen: list[str] = []
+    end = time.monotonic() + 3
+    while str(tmp_path / "after") not in seen and time.monotonic() < end:
+        for one in sensor.read():
+            if isinstance(one, Written) and one.path.startswith(mine):
+                seen.append(one.path)
+            close_event(one)
+    assert seen[-1] == str(tmp_path / "after")
+    assert seen.count(str(state / "journal")) == 0
+
+
+@pytest.mark.root
+def test_events_that_are_lost_are_said(sensor: Fanotify, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "read", lambda *_: event(FAN_Q_OVERFLOW, -1, 0))
+    (lost,) = sensor.read()
+    assert isinstance(lost, Overflow)
+
+    def fail(code: int) -> None:
+        def read(*_: object) -> bytes:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(os, "read", read)
+
+    fail(errno.EMFILE)
+    (lost,) = sensor.read()
+    assert "Too many open files" in lost.reason if isinstance(lost, Overflow) else False
+    fail(errno.ENXIO)
+    assert sensor.read() == []
+
+
+class _Libc:
+    """A kernel that answers as told."""
+
+    def __init__(self, init: list[int], mark: int = 0) -> None:
+        self._init, self._mark = init, mark
+
+    def fanotify_init(self, *_: object) -> int:
+        code = self._init.pop(0)
+        ctypes.set_errno(code)
+        return -1 if code else os.open("/dev/null", os.O_RDONLY)
+
+    def fanotify_mark(self, *_: object) -> int:
+        ctypes.set_errno(self._mark)
+        return -1 if self._mark else 0
+
+
+def test_what_the_kernel_refuses_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def kernel(*answers: int, mark: int = 0) -> None:
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: _Libc([*answers], mark))
+
+    kernel(errno.EPERM)
+    with pytest.raises(NotPermitted, match="root only"):
+        Fanotify([str(tmp_path)])
+    kernel(errno.EINVAL, errno.ENOSYS)
+    with pytest.raises(VigieError, match="not implemented"):
+        Fanotify([str(tmp_path)])
+    kernel(0, mark=errno.EOPNOTSUPP)
+    with pytest.raises(VigieError, match="not watched"):
+        Fanotify([str(tmp_path)])
+    kernel(errno.EINVAL, 0)  # no FAN_REPORT_PIDFD before Linux 5.15
+    Fanotify([str(tmp_path)]).close()
+
+
+def test_file_systems_that_come_and_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = [Mount("/", "ext4")]
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: _Libc([0]))
+    monkeypatch.setattr(fanotify, "mounts_of", lambda _: table)
+    sensor = Fanotify([str(tmp_path)])
+    assert sensor.extend() == []
+    table.append(Mount("/srv/nas", "nfs4"))
+    assert sensor.extend() == ["/srv/nas"]
+    assert sensor.filesystems == ("/", "/srv/nas")
+    assert "other machines" in sensor.lost[0]
+    table.pop()
+    assert sensor.extend() == []
+    assert sensor.lost == ()
+    sensor.close()
+
+
+TABLE = r"""
+20 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw
+21 20 0:5 / /proc rw - proc proc rw
+22 20 8:2 / /srv rw - xfs /dev/sdb1 rw
+23 22 8:3 / /srv/a\040b rw master:3 - btrfs /dev/sdc1 rw
+24 22 0:9 / /srv/sys rw - sysfs sysfs rw
+25 22 0:9 / /srv rw - zfs pool rw
+nonsense
+26 22 - short
+"""
+
+
+def test_the_mounts_of_a_path_are_its_own_and_those_below() -> None:
+    assert [m.point for m in mounts_of(["/srv"], TABLE)] == ["/srv/a b", "/srv"]
+    assert mounts_of(["/srv/x"], TABLE) == [Mount("/srv", "zfs")]
+    assert [m.point for m in mounts_of(["/"], TABLE)] == ["/", "/srv", "/srv/a b"]
+    assert mounts_of(["/srvx"], TABLE) == [Mount("/", "ext4")]
+    assert mounts_of(["/"], "") == []
+    assert mounts_of(["/tmp"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=200), st.text("/ab", max_size=9))
+def test_any_table_is_parsed(table: str, root: str) -> None:
+    mounts_of([root], table)
