@@ -2,10 +2,10 @@
 
 Everything lies in one temporary folder that this run makes: the practice (which alone is marked for the
 attack), the vault, the state and what is recovered. The guard, the work and the attack are processes of
-their own, as they are in life.
+their own, as they are in life; the kernel ends them with the drill, even should that be killed.
 """
 
-import hashlib
+import json
 import os
 import secrets
 import shutil
@@ -16,24 +16,26 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from vigie.config import CheckSettings
-from vigie.drill import playground
-from vigie.drill.lookout import Lookout
-from vigie.drill.practice import build
+from vigie.drill import extra, playground
+from vigie.drill.evidence import digests, first_change, seconds_between
+from vigie.drill.lookout import Lookout, leash
+from vigie.drill.place import folder_in, full_disk, leave, room_for
+from vigie.drill.practice import LEAST, build
 from vigie.drill.story import Chapter, Column, Hit, Step, Story, Summary
 from vigie.errors import VigieError
 from vigie.journal import Journal
-from vigie.model import State
+from vigie.model import Skipped, State
 from vigie.sources.restic import ResticSource
 from vigie.timeline import Story as Telling
 from vigie.timeline import plan
 from vigie.vault import Destination, History, Kept, Recovery, Restic, init, keep, recover, verify
+from vigie.watch.freeze import FROZEN
 from vigie.workers import Workers
 
 ATTACK_LASTS = 120.0
@@ -42,8 +44,16 @@ FREEZE_WITHIN = 20.0
 """Seconds the guard is given to freeze it."""
 PATIENCE = 120.0
 """Seconds the guard is given to know every file."""
+WORK_LASTS = 600.0
+"""Seconds the ordinary work is given."""
+_CLEARS_WITHIN = 10.0
+"""Seconds it is given to clear up when the drill is interrupted."""
 QUIET = 1.0
 """Seconds after the ordinary work in which an alarm still counts as false."""
+ALARM_WITHIN = 10.0
+"""Seconds after the attack in which the guard may still raise the alarm, where it cannot freeze."""
+PASSWORD_FILE = "vault-password"  # noqa: S105 - the name of a file, not a password
+"""Beside the vault where everything is left: restic opens it with this alone."""
 
 OnStep = Callable[[Step], None]
 OnProgress = Callable[[Chapter, int, int | None], None]
@@ -54,6 +64,9 @@ class _Run:
     """One drill under way."""
 
     base: Path
+    restic: str
+    sensor: str
+    kept: bool
     on_step: OnStep
     on_progress: OnProgress
     began: float = field(default_factory=time.monotonic)
@@ -77,6 +90,8 @@ def drill(
     files: int = 2000,
     keep_in: Path | None = None,
     seed: int | None = None,
+    restic: str = "restic",
+    sensor: str = "auto",
     on_step: OnStep = lambda _: None,
     on_progress: OnProgress = lambda *_: None,
 ) -> Story:
@@ -86,22 +101,36 @@ def drill(
         files: of the invented practice, at least `vigie.drill.practice.LEAST`.
         keep_in: an existing folder in which everything is left to look at; else all is removed at the end.
         seed: of the practice and the work; another one each time where none is given.
+        restic: the restic program.
+        sensor: of the guard, as `vigie guard --sensor` has it.
         on_step: is told each step as it is done.
         on_progress: is told how far the step under way is, and of how much.
 
     Raises:
+        MissingProgram: restic, or a library of the `drill` extra, is not installed; nothing was made.
+        DiskFull, NotPermitted: there is no room for it, or the folder cannot be written.
         VigieError: a part of the chain could not run here; what and why.
     """
-    began_ns = time.time_ns()
-    base = Path(tempfile.mkdtemp(prefix="vigie-drill-", dir=keep_in))
+    for module in extra.PACKAGES:
+        extra.load(module)
+    if files < LEAST:
+        raise VigieError(f"{files} files", "too few for an invented practice", f"Ask for {LEAST} or more.")
+    place = keep_in or Path(tempfile.gettempdir())
     with ExitStack() as stack:
-        if keep_in is None:
-            stack.callback(shutil.rmtree, base)
-        run = _Run(base, on_step, on_progress)
+        stack.enter_context(full_disk(place))
+        room_for(files, place)
+        began_ns = time.time_ns()
+        base = folder_in(place)
+        stack.callback(leave if keep_in else shutil.rmtree, base)
+        run = _Run(base, restic, sensor, keep_in is not None, on_step, on_progress)
         return _scenario(run, files, secrets.randbelow(1 << 30) if seed is None else seed, began_ns)
 
 
 def _scenario(run: _Run, files: int, seed: int, began_ns: int) -> Story:
+    state = run.base / "state"
+    # First of all, since restic may be missing.
+    restic = Restic.at(run.restic, str(run.base / "vault"), state)
+    state.mkdir(mode=0o700)
     ground = playground.create(run.base)
     share = ground.folder
     with run.chapter(Chapter.PRACTICE) as facts:
@@ -115,33 +144,29 @@ def _scenario(run: _Run, files: int, seed: int, began_ns: int) -> Story:
         ground = playground.record(ground, [made.path for made in practice.files])
         facts |= {
             "folder": str(share),
+            "kept": str(run.base) if run.kept else None,
             "files": len(practice.files),
             "bytes": sum((share / made.path).stat().st_size for made in practice.files),
             "patients": len(practice.patients),
             "kinds": dict(Counter(made.kind for made in practice.files).most_common()),
         }
-    state = run.base / "state"
-    state.mkdir(mode=0o700)
     with Workers(CheckSettings()) as workers, Journal(state) as journal:
-        restic = Restic.at("restic", str(run.base / "vault"), state).with_password(secrets.token_hex(16))
-        init(restic)
-        false = _keep(run, Chapter.FIRST_KEEP, restic, share, workers, journal).verdicts.get(
-            State.ENCRYPTED, 0
-        )
-        with Lookout(share, state) as lookout:
+        restic = restic.with_password(_password(run))
+        first = _keep(run, Chapter.FIRST_KEEP, restic, share, workers, journal)
+        with Lookout(share, state, sensor=run.sensor) as lookout:
             lost = _ready(run, lookout)
             _work(run, share, seed, lookout)
-            false += _keep(run, Chapter.SECOND_KEEP, restic, share, workers, journal).verdicts.get(
-                State.ENCRYPTED, 0
-            )
-            false += lookout.alarms()
-            before = _digests(share)
+            second = _keep(run, Chapter.SECOND_KEEP, restic, share, workers, journal)
+            false = lookout.alarms() + sum(kept.verdicts.get(State.ENCRYPTED, 0) for kept in (first, second))
+            before = digests(share)
             after, frozen_after, actor = _attack(run, ground, lookout, before)
         _keep(run, Chapter.THIRD_KEEP, restic, share, workers, journal)
         recovered = run.base / "recovered"
-        columns, tally = _bring_back(run, restic, share, recovered, workers)
+        columns, encrypted, tally = _bring_back(run, restic, share, recovered, workers)
+        changed = sorted(path for path, digest in before.items() if after.get(path) != digest)
+        false += sum(path in before and path not in changed for path in encrypted)
         with run.chapter(Chapter.PROOF) as facts:
-            back = _digests(recovered / str(share).lstrip("/"))
+            back = digests(recovered / str(share).lstrip("/"))
             identical = sum(back.get(path) == digest for path, digest in before.items())
             rows, chain = journal.verify()
             facts |= {
@@ -151,7 +176,6 @@ def _scenario(run: _Run, files: int, seed: int, began_ns: int) -> Story:
                 "journal_hash": chain,
                 "vault_problems": len(verify(restic)),
             }
-    changed = sorted(path for path, digest in before.items() if after.get(path) != digest)
     summary = Summary(
         files=len(before),
         files_lost=len(changed),
@@ -171,13 +195,26 @@ def _scenario(run: _Run, files: int, seed: int, began_ns: int) -> Story:
         actor=actor,
         lost=lost,
         summary=summary,
+        kept=str(run.base) if run.kept else None,
     )
+
+
+def _password(run: _Run) -> str:
+    """A password of this drill's own; left beside the vault where everything is left."""
+    password = secrets.token_hex(16)
+    if run.kept:
+        file = os.open(run.base / PASSWORD_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(file, "w") as text:
+            text.write(password + "\n")
+    return password
 
 
 def _keep(
     run: _Run, chapter: Chapter, restic: Restic, share: Path, workers: Workers, journal: Journal
 ) -> Kept:
     with run.chapter(chapter) as facts:
+        if chapter is Chapter.FIRST_KEEP:
+            init(restic)
         judged = iter(range(1, sys.maxsize))
         kept = keep(
             restic,
@@ -204,17 +241,29 @@ def _ready(run: _Run, lookout: Lookout) -> tuple[str, ...]:
         baseline = lookout.await_event("baseline", PATIENCE) if ready else None
         if ready is None or baseline is None:
             raise VigieError("guard", f"it does not watch after {PATIENCE:g} s", "Is the machine overloaded?")
-        facts |= {"sensor": ready["sensor"], "lost": ready["lost"], "files": baseline["files"]}
-    return tuple(ready["lost"])
+        # Why it has the lesser sensor (no root, usually), and what is lost by it.
+        lost = (*lookout.complaints(), *ready["lost"])
+        facts |= {"sensor": ready["sensor"], "lost": list(lost), "files": baseline["files"]}
+    return lost
 
 
 def _work(run: _Run, share: Path, seed: int, lookout: Lookout) -> None:
     with run.chapter(Chapter.WORK) as facts:
-        done = _python("vigie.drill.work", str(share), "--seed", str(seed))
-        if done.returncode != 0:
-            raise VigieError("ordinary work", done.stderr.strip()[-500:], "Please report this.")
+        code, said, complaints = _python("vigie.drill.work", str(share), "--seed", str(seed))
+        if code != 0:
+            raise VigieError("ordinary work", _last_line(complaints), "Is the disk full? Else, report it.")
         time.sleep(QUIET)
-        facts |= {"done": done.stdout.count("\n"), "alarms": lookout.alarms(), "lines": done.stdout}
+        facts |= {"alarms": lookout.alarms(), "work": [_touched(line) for line in said.splitlines()]}
+
+
+def _touched(line: str) -> dict[str, Any]:
+    """A step of the ordinary work: how many files it touched, rather than which."""
+    said: dict[str, Any] = json.loads(line)
+    return {key: len(value) if isinstance(value, list) else value for key, value in said.items()}
+
+
+def _last_line(text: str) -> str:
+    return next(reversed(text.strip().splitlines()), "it ended without a word")[:500]
 
 
 def _attack(
@@ -222,9 +271,11 @@ def _attack(
 ) -> tuple[dict[str, str], float | None, dict[str, Any] | None]:
     """What is left after the attack, how long it ran, and who was named."""
     with run.chapter(Chapter.ATTACK) as facts:
-        begun_ns = time.time_ns()
+        begun_ns, heard = time.time_ns(), len(lookout.events)
         command = (sys.executable, "-m", "vigie.drill.attack", str(ground.folder), "--token", ground.token)
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as attacker:
+        with subprocess.Popen(
+            (*leash("KILL"), *command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as attacker:
             try:
                 action = _frozen(lookout, attacker.pid) if _can_freeze(run.steps) else None
                 if action is None:
@@ -233,10 +284,12 @@ def _attack(
                 pass  # the drill itself puts an end to it, below
             finally:
                 attacker.send_signal(signal.SIGKILL)
-        incident = next((event for event in lookout.events if event["event"] == "incident"), None)
-        after = _digests(ground.folder)
-        first = _first_change(ground.folder, before, after, begun_ns)
-        frozen_after = round((_nanoseconds(action["time"]) - first) / 1e9, 4) if action and first else None
+        if action is None:
+            lookout.await_event("incident", ALARM_WITHIN)
+        incident = next((event for event in lookout.events[heard:] if event["event"] == "incident"), None)
+        after = digests(ground.folder)
+        first = first_change(ground.folder, before, after, begun_ns)
+        frozen_after = seconds_between(first, action["time"]) if action and first else None
         facts |= {
             "lost": sum(after.get(path) != digest for path, digest in before.items()),
             "frozen_after_s": frozen_after,
@@ -251,12 +304,14 @@ def _can_freeze(steps: Sequence[Step]) -> bool:
 
 
 def _frozen(lookout: Lookout, pid: int) -> dict[str, Any] | None:
-    return lookout.await_event("action", FREEZE_WITHIN, kind="freeze", pid=pid)
+    return lookout.await_event("action", FREEZE_WITHIN, kind="freeze", pid=pid, outcome=FROZEN)
 
 
 def _bring_back(
     run: _Run, restic: Restic, share: Path, recovered: Path, workers: Workers
-) -> tuple[tuple[Column, ...], Recovery]:
+) -> tuple[tuple[Column, ...], set[str], Recovery]:
+    """The vault as columns, what is encrypted in the last of them, and the tally of what was restored."""
+    encrypted: set[str] = set()
     with ResticSource(restic.repository, restic.environment["RESTIC_PASSWORD"]) as source:
         with run.chapter(Chapter.TIMELINE) as facts:
             history, telling, columns = History(source, workers.judge_all), Telling(), []
@@ -264,11 +319,15 @@ def _bring_back(
                 seen = history.next(snapshot, lambda done, of: run.on_progress(Chapter.TIMELINE, done, of))
                 row = telling.add(snapshot, seen)
                 folders: dict[str, tuple[int, int]] = {}
+                encrypted.clear()
                 for item, verdict in seen:
-                    path = getattr(item, "path", None) or item.entry.path  # type: ignore[union-attr] # a Version
-                    top = os.path.relpath(path, share).partition("/")[0]
-                    count, hit = folders.get(top, (0, 0))
-                    folders[top] = (count + 1, hit + (verdict.state is State.ENCRYPTED))
+                    path = os.path.relpath(item.path if isinstance(item, Skipped) else item.entry.path, share)
+                    hit = verdict.state is State.ENCRYPTED
+                    if hit:
+                        encrypted.add(path)
+                    top = path.partition("/")[0]
+                    count, hits = folders.get(top, (0, 0))
+                    folders[top] = (count + 1, hits + hit)
                 columns.append(Column(snapshot.id, snapshot.time_ns, row.files, row.encrypted, folders))
             told = telling.end()
             facts |= {
@@ -285,35 +344,27 @@ def _bring_back(
                     tally.count(handed)
                     run.on_progress(Chapter.RECOVER, number, len(planned.choices))
             facts.update(tally.record())
-    return tuple(columns), tally
+    return tuple(columns), encrypted, tally
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file of the practice, by path relative to it; the marker is not one."""
-    found = {}
-    for place, _, names in os.walk(folder):
-        for name in names:
-            path = Path(place) / name
-            if name != playground.MARKER:
-                with path.open("rb") as file:
-                    found[path.relative_to(folder).as_posix()] = hashlib.file_digest(
-                        file, "sha256"
-                    ).hexdigest()
-    return found
+def _python(*words: str) -> tuple[int, str, str]:
+    """Run a module to its end: exit code, what it says, and what it complains of.
 
-
-def _first_change(folder: Path, before: dict[str, str], after: dict[str, str], begun_ns: int) -> int | None:
-    """When the first file was overwritten: the earliest change of anything new or changed since."""
-    changed = [folder / path for path, digest in after.items() if before.get(path) != digest]
-    times = [path.stat().st_ctime_ns for path in changed]
-    return min((when for when in times if when >= begun_ns), default=None)
-
-
-def _nanoseconds(iso: str) -> int:
-    return int(datetime.fromisoformat(iso).timestamp() * 1e9)
-
-
-def _python(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        (sys.executable, "-m", *words), capture_output=True, text=True, timeout=600, check=False
-    )
+    Raises:
+        VigieError: it does not end.
+    """
+    command = (*leash("INT"), sys.executable, "-m", *words)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        try:
+            said, complaints = child.communicate(timeout=WORK_LASTS)
+        except BaseException as error:
+            # As Ctrl-C does: it clears away what it has elsewhere (a home folder of gpg and its agent).
+            child.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_CLEARS_WITHIN)
+            child.kill()
+            if isinstance(error, subprocess.TimeoutExpired):
+                problem = f"it has not ended after {WORK_LASTS:g} s"
+                raise VigieError("ordinary work", problem, "Is the machine overloaded?") from error
+            raise
+    return child.returncode, said, complaints

@@ -89,6 +89,8 @@ class Story:
     lost: tuple[str, ...]
     """What the guard could not do here, in its own words (no root, no fanotify)."""
     summary: Summary
+    kept: str | None = None
+    """The folder everything was left in; None where all was removed."""
 
     @property
     def passed(self) -> bool:

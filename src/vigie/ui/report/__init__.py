@@ -1,0 +1,1 @@
+"""Documents for people: self-contained pages in French and English, of what the rooms below return."""
