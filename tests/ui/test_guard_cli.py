@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from vigie.journal import Journal
 from vigie.model import Process
-from vigie.ui.cli.guard import _tell
+from vigie.ui.cli.guard import _steady, _tell
 from vigie.watch.freeze import FROZEN
 from vigie.watch.incidents import action_body
 from vigie.watch.processes import stat_of
@@ -260,3 +261,60 @@ def test_actions_and_releases_are_told_to_people(tmp_path: Path) -> None:
     assert "freeze 4194309: frozen" in table.stdout
     done = run("release", "i1", "--state", tmp_path)
     assert done.stdout == "/bin/x (pid 4194309): the process is gone\n"
+
+
+def test_a_pipe_is_not_watched(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = run("guard", tmp_path / "pipe", "--state", tmp_path / "state")
+    assert done.returncode == 2
+    assert "neither a folder nor a file" in done.stderr
+
+
+def test_the_guard_goes_on_when_nobody_reads_its_output(
+    begin: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    share, state = tmp_path / "share", tmp_path / "state"
+    share.mkdir()
+    words = (*VIGIE, "guard", share, "--sensor", "watchfiles", "--json", "--state", state)
+    guard = begin(*words, stderr=subprocess.PIPE)
+    assert guard.stdout is not None
+    until(guard, "baseline")
+    guard.stdout.close()
+    for number in range(3):
+        (share / f"{number}.txt").write_bytes(os.urandom(12_000))
+    deadline = time.monotonic() + 10
+    with Journal(state) as journal:
+        while not list(journal.rows("incident")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert guard.poll() is None
+        guard.terminate()
+        assert guard.stderr is not None
+        assert "nobody reads" in guard.stderr.read()
+        assert guard.wait(20) == 1
+        assert [row.body["what"] for row in journal.rows("guard")][-1] == "stop"
+
+
+def test_output_to_a_full_disk_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[Any] = []
+    errors: list[OSError] = [OSError(28, "No space left on device")]
+
+    def tell(event: dict[str, Any]) -> None:
+        if errors:
+            raise errors.pop()
+        said.append(event)
+
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    say = _steady(tell)
+    say({"event": "a"})
+    say({"event": "b"})
+    assert said == [{"event": "b"}]
+    errors.append(BrokenPipeError())
+    for _ in range(2):
+        say({"event": "c"})
+    assert said == [{"event": "b"}]
+
+
+def test_what_is_lost_stands_on_lines_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    ready = {"event": "ready", "sensor": "x", "contain": False, "paths": ["/a"], "lost": ["this", "that"]}
+    _tell({"time": "2026-11-23T15:00:00.000Z", **ready})
+    assert capsys.readouterr().out.splitlines()[1:] == ["          lost: this", "          lost: that"]

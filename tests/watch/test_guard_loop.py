@@ -9,7 +9,7 @@ import pytest
 
 from vigie.config import GuardSettings
 from vigie.errors import DiskFull, ExitCode
-from vigie.journal import Journal
+from vigie.journal import Journal, Known
 from vigie.model import Entry, Likeness, OpenBlob, Skipped, State, Verdict
 from vigie.sources.folder import walk
 from vigie.watch import guard as guard_module
@@ -173,7 +173,7 @@ def test_a_baseline_that_fails_costs_a_rescan_not_the_guard(
         assert bench.until("trouble")["what"] == "baseline"
         bench.until("overflow")
         bench.until("verdict")
-        assert bench.guard._memory.gone_from(str(bench.share)) == 0
+        assert bench.guard._memory.gone_from(str(bench.share), time.time_ns()) == 0
     bench.write("b")
     assert bench.until("trouble", 2)["problem"] == ""
 
@@ -184,7 +184,7 @@ def test_a_file_written_again_before_the_baseline_knew_it_is_compared_all_the_sa
     monkeypatch.setattr(guard_module, "_TICK", 60)
     bench.write("a.txt")
     deadline = time.monotonic() + 4
-    while bench.guard._memory.recent(str(bench.share / "a.txt")) is None and time.monotonic() < deadline:
+    while bench.guard._memory.at(str(bench.share / "a.txt")) is None and time.monotonic() < deadline:
         time.sleep(0.005)
     bench.write("a.txt", b"\xff" * 50)
     assert bench.until("verdict")["verdict"] == "encrypted"
@@ -222,3 +222,38 @@ def test_known_files_are_not_rewritten_ahead_of_the_judge(bench: Bench, sleeper:
         with open(f"/proc/{sleeper.pid}/stat") as file:
             held = file.read().rpartition(")")[2].split()[0] == "T"
     assert held
+
+
+def scratch(bench: Bench, name: str, random: float, state: State = State.UNKNOWN) -> Known:
+    path = bench.share / name
+    return Known(str(path), 1, 1, 1, 1, Likeness(state, None, 9, random, b""))
+
+
+def test_scratch_files_that_are_gone_are_nobodys_loss(bench: Bench) -> None:
+    memory = bench.guard._memory
+    memory.baseline.remember(
+        [scratch(bench, "tmp_obj_1", 0.7), scratch(bench, "old.db", 0.1), scratch(bench, "old.txt", 0.0)]
+    )
+    before = time.time_ns()
+    assert memory.gone_from(str(bench.share), before) == 2
+    bench.write("made-since.lock")
+    deadline = time.monotonic() + 4
+    while len(memory.baseline) < 4 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    (bench.share / "made-since.lock").unlink()
+    assert memory.gone_from(str(bench.share), before) == 2
+    assert memory.gone_from(str(bench.share), time.time_ns()) == 3
+
+
+def test_ground_that_is_lost_is_said(bench: Bench) -> None:
+    moved = bench.share.with_name("moved")
+    bench.share.rename(moved)
+    assert "not there any more" in bench.until("trouble")["problem"]
+    (moved / "bad.txt").write_bytes(b"\xff" * 50)
+    moved.rename(bench.share)
+    assert bench.until("trouble", 2)["problem"] == ""
+    bench.until("rescan")
+    assert bench.until("verdict")["path"] == str(bench.share / "bad.txt")
+    state = bench.journal.path.parent
+    state.rename(state.with_name("elsewhere"))
+    assert "not kept" in bench.until("trouble", 3)["problem"]

@@ -29,8 +29,10 @@ NOBODY: Key = (0, 0)
 RANDOM_ALL_OVER = 0.9
 """Share of random blocks from which a file of no known kind may be somebody's file under another name."""
 
-_SERVICES = frozenset({"smbd", "sshd", "systemd", "cron", "crond", "atd", "nfsd", "proftpd", "vsftpd", "xrdp"})
-"""Programs whose children belong to different people: freezing one for another's deeds would stop a hospital."""
+_SERVICES = frozenset(
+    {"smbd", "sshd", "systemd", "cron", "crond", "atd", "nfsd", "proftpd", "vsftpd", "xrdp"}
+)
+"""Programs whose children belong to different people: freezing one for another's deeds stops a hospital."""
 
 _TALLIES = 4096
 """Actors that are counted at once; the one that has been quiet longest is dropped."""
@@ -92,10 +94,11 @@ Decision = Opened | Joined
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """How many known files are gone from these folders?"""
+    """How many files that were known before `since_ns` are gone from these folders?"""
 
     key: Key
     folders: tuple[str, ...]
+    since_ns: int
 
 
 @dataclass(slots=True)
@@ -106,6 +109,8 @@ class _Tally:
     encrypted: "OrderedDict[str, int]" = field(default_factory=OrderedDict)
     """Path -> when, oldest first."""
     strangers: "OrderedDict[str, int]" = field(default_factory=OrderedDict)
+    since_ns: int = 0
+    """When it made the first one."""
     asked: int = 0
     """Number of strangers when it was last asked about."""
     gone_before: int | None = None
@@ -152,6 +157,8 @@ class Detector:
         tallies = [self._tally(key, actor) for key, actor in chain]
         for tally in tallies:
             tally.writer = writer
+            if new and not tally.strangers:
+                tally.since_ns = seen.time_ns
             paths = tally.strangers if new else tally.encrypted
             self._count(paths, seen.path, now)
         if new:
@@ -174,7 +181,7 @@ class Detector:
             first = tally.gone_before is None
             if first or self._limit <= count <= 4 * self._limit or count >= 2 * max(tally.asked, self._limit):
                 tally.asked = count
-                found.append(Question(key, _folders(tally.strangers)))
+                found.append(Question(key, _folders(tally.strangers), tally.since_ns))
         self._growing.clear()
         return tuple(found)
 
@@ -182,7 +189,7 @@ class Detector:
         """What is worth looking up once more, for a while: the deletions may come after the copies."""
         recent = self._elapse(time_ns) - _AFTERWARDS_NS
         return tuple(
-            Question(key, _folders(tally.strangers))
+            Question(key, _folders(tally.strangers), tally.since_ns)
             for key, tally in self._tallies.items()
             if len(tally.strangers) >= self._limit and next(reversed(tally.strangers.values())) > recent
         )
@@ -262,6 +269,11 @@ def stranger(likeness: Likeness | None) -> bool:
     return (
         likeness is not None and likeness.state is State.UNKNOWN and likeness.random_share > RANDOM_ALL_OVER
     )
+
+
+def line_of(actor: Actor) -> tuple[Key, ...]:
+    """Who may be held responsible for what an actor does, nearest first."""
+    return tuple(key for key, _ in _chain(actor))
 
 
 def _chain(actor: Actor | None) -> list[tuple[Key, Actor | None]]:

@@ -8,7 +8,6 @@ attack cannot run ahead of the judge, and everybody else loses a millisecond or 
 
 import selectors
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from vigie.model import Entry, Likeness, Skipped, State, Verdict
 from vigie.watch.detector import Decision, Detector, Joined, Observation, Question
 from vigie.watch.events import Overflow, Sensor
 from vigie.watch.freeze import Freezer
+from vigie.watch.ground import Ground
 from vigie.watch.hold import Holds, Key
 from vigie.watch.lanes import (
     QUICK,
@@ -34,10 +34,10 @@ from vigie.watch.lanes import (
 )
 from vigie.watch.log import Emit, Log, actor_record, process_record
 from vigie.watch.memory import Memory
-from vigie.watch.processes import stat_of
 from vigie.watch.response import Response, new_id
 from vigie.watch.scope import Scope
 from vigie.watch.triage import Triage
+from vigie.watch.waiting import Waiting
 
 _TICK = 1.0
 """Seconds between two rounds of housekeeping."""
@@ -47,11 +47,6 @@ _OPEN_JOBS = 1024
 """Jobs that keep their descriptor; those behind are opened by path when their turn comes."""
 _JOBS = 200_000
 """Jobs that wait; beyond, events are dropped and the folders are read again."""
-_AHEAD = 8
-"""Files known before that a process may rewrite ahead of the judge; then it is held until they are judged.
-
-That is how an attack is caught that spares the heads of files. Programs that make new files are not slowed.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +87,10 @@ class Guard:
         self._holds = Holds(state, freezer)
         holds = self._holds if self._contain else None
         self._response = Response(settings, journal, self._log, freezer, holds, self._detector)
-        self._triage = Triage(scope, self._memory.baseline, holds, edges.glance, self._suspected)
+        self._triage = Triage(scope, self._memory, holds, edges.glance, self._suspected)
+        self._waiting = Waiting(holds, self._response.holds_back, self._take_events)
+        self._ground = Ground(scope.roots, str(journal.path))
         self._sensor.ignore(scope.state)
-        self._waiting: Counter[Key] = Counter()
-        """Jobs in the lanes, for each process."""
-        self._rewritten: Counter[Key] = Counter()
-        """Those among them, since it last had none, that are new versions of known files."""
         self._seen_since_ns = time.time_ns()
         """From when on every write came as an event: the sensor watches already."""
         self._jobs = 0
@@ -171,15 +164,8 @@ class Guard:
                         self._submit(job)
 
     def _submit(self, job: Job) -> None:
-        if recent := self._memory.recent(job.path):
-            job.before = recent.likeness
         self._jobs += 1
-        if job.writer is not None:
-            self._waiting[job.writer] += 1
-            if job.before is not None:
-                self._rewritten[job.writer] += 1
-                if self._rewritten[job.writer] >= _AHEAD:
-                    self._hold_writer(job)
+        self._waiting.add(job)
         if self._jobs > _OPEN_JOBS and job.blob is not None:
             job.blob.close()
             job.blob = None
@@ -193,8 +179,7 @@ class Guard:
             if not result.job.scanned:
                 self._jobs -= 1
             self._judged(result.job, result.verdict)
-            if result.job.writer is not None:
-                self._settle(result.job.writer)
+            self._waiting.done(result.job)
         elif isinstance(result, Vanished):
             self._memory.forget(result.paths)
         else:
@@ -222,7 +207,7 @@ class Guard:
         if verdict.state in (State.ENCRYPTED, State.DAMAGED) or incident is not None:
             if verdict.state is State.ENCRYPTED and incident is None:
                 # It has a file on its record: it waits until all that it wrote meanwhile is judged.
-                self._hold_writer(job)
+                self._waiting.hold(job)
             self._report(job, verdict, incident, was, joined=joined)
         else:
             self._memory.healthy(job, verdict)
@@ -240,29 +225,6 @@ class Guard:
         )
         self._log.event("verdict", **record, actor=actor_record(job.actor))
 
-    def _hold_writer(self, job: Job) -> None:
-        if not self._contain or job.writer is None or job.writer in self._holds:
-            return
-        stat = stat_of(job.writer[0])
-        if stat is not None and stat.started == job.writer[1]:
-            self._holds.hold(job.writer[0], stat, None, time.monotonic())
-
-    def _settle(self, key: Key) -> None:
-        """Let a held process go on when nothing it wrote waits any more."""
-        self._waiting[key] -= 1
-        if self._waiting[key] > 0:
-            return
-        if key in self._holds:
-            self._take_events()  # what it wrote before it was stopped
-            if self._waiting[key] > 0:
-                return
-            if self._response.holds_back(key):
-                self._holds.keep(key)
-            else:
-                self._holds.release(key)
-        del self._waiting[key]
-        self._rewritten.pop(key, None)
-
     def _suspected(self, key: Key) -> bool:
         return self._detector.suspects(key) or self._response.holds_back(key)
 
@@ -270,21 +232,22 @@ class Guard:
         """Answer the detector: count the known files that are gone from the folders it asks about."""
         if questions:
             self._memory.flush()
-        counted: dict[tuple[str, ...], int] = {}
+        counted: dict[tuple[tuple[str, ...], int], int] = {}
         decisions: list[Decision] = []
         for question in questions:
-            if question.folders not in counted:
-                counted[question.folders] = sum(self._memory.gone_from(folder) for folder in question.folders)
-            decisions += self._detector.answer(question, counted[question.folders], time.time_ns())
+            asked = (question.folders, question.since_ns)
+            if asked not in counted:
+                counted[asked] = sum(self._memory.gone_from(f, question.since_ns) for f in question.folders)
+            decisions += self._detector.answer(question, counted[asked], time.time_ns())
         return decisions
 
     def _overflow(self, reason: str) -> None:
         self._log.row("guard", {"what": "overflow", "reason": reason})
         self._log.event("overflow", reason=reason)
-        self._seen_since_ns = time.time_ns()
         self._rescan()
 
     def _rescan(self) -> None:
+        self._seen_since_ns = time.time_ns()
         self._log.row("guard", {"what": "rescan"}, durable=False)
         self._log.event("rescan", paths=list(self._scope.roots))
         self._slow.scan()
@@ -292,9 +255,7 @@ class Guard:
     def _housekeeping(self) -> None:
         self._memory.flush()
         self._log.retry()
-        for key in self._holds.overdue(time.monotonic()):
-            if not self._response.holds_back(key):
-                self._holds.release(key)
+        self._waiting.release_overdue()
         self._response.expire(time.time_ns())
         self._response.notice_releases()
         for decision in self._look_up(self._detector.pending(time.time_ns())):
@@ -302,6 +263,10 @@ class Guard:
         if self._lost_jobs:
             self._lost_jobs = False
             self._overflow("more files were written than can wait")
+        for what, problem in self._ground.trouble().items():
+            self._log.well(what) if problem is None else self._log.trouble(what, problem)
+        if self._ground.changed():
+            self._rescan()
         if added := self._sensor.extend():
             self._log.row("guard", {"what": "mounted", "filesystems": added, "lost": list(self._sensor.lost)})
             self._log.event("mounted", filesystems=added, lost=list(self._sensor.lost))

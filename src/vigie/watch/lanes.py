@@ -47,8 +47,8 @@ class Job:
     blob: FileBlob | None = None
     """Open already; else it is opened by its path when its turn comes."""
     actor: Actor | None = None
-    writer: tuple[int, int] | None = None
-    """Pid and start of whoever wrote it."""
+    line: tuple[tuple[int, int], ...] = ()
+    """Pid and start of whoever wrote it, and of those that started it and may be held responsible."""
     counts: bool = True
     """Whether the detector is told: not what was so before Vigie first looked."""
     scanned: bool = False

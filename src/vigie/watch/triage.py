@@ -4,20 +4,38 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 from vigie.errors import Unreadable
-from vigie.journal import Baseline, Known
-from vigie.model import Actor
+from vigie.journal import Known
+from vigie.model import Actor, Likeness
 from vigie.sources.folder import FileBlob
 from vigie.watch.birth import same_inode
+from vigie.watch.detector import line_of
 from vigie.watch.events import Written
-from vigie.watch.hold import Holds
+from vigie.watch.hold import Holds, Key
 from vigie.watch.lanes import Job, stamp_of
 from vigie.watch.processes import Actors, Stat, stat_of
 from vigie.watch.scope import Scope
 
 _HEAD = 4096
 """Bytes glanced at."""
+_PLACE = 64
+"""Bytes glanced at in the middle and at the end of a file that is known."""
+_CALM = 0.5
+"""Share of random blocks of the version before, beyond which these places say nothing."""
+
+
+class Past(Protocol):
+    """What is known of files; both raise `VigieError` when it cannot be read."""
+
+    def at(self, path: str) -> Known | None:
+        """By path."""
+        ...
+
+    def of(self, dev: int, ino: int) -> Known | None:
+        """By inode, under whatever name."""
+        ...
 
 
 class Triage:
@@ -25,7 +43,7 @@ class Triage:
 
     Args:
         scope: what is watched.
-        baseline: to find the version before.
+        past: to find the version before.
         holds: None when nothing may be stopped.
         glance: whether the first bytes of a file look random.
         suspected: whether a process is to wait whatever it wrote.
@@ -34,12 +52,12 @@ class Triage:
     def __init__(
         self,
         scope: Scope,
-        baseline: Baseline,
+        past: Past,
         holds: Holds | None,
         glance: Callable[[bytes], bool],
-        suspected: Callable[[tuple[int, int]], bool],
+        suspected: Callable[[Key], bool],
     ) -> None:
-        self._scope, self._baseline, self._holds = scope, baseline, holds
+        self._scope, self._past, self._holds = scope, past, holds
         self._glance, self._suspected = glance, suspected
         self._actors = Actors()
         self._own = os.getpid()
@@ -102,30 +120,47 @@ class Triage:
                 return None
             path = known.path
         stat = stat_of(pid) if pid is not None else None
-        writer = (pid, stat.started) if pid is not None and stat is not None else None
+        if pid is not None and stat is not None and self._begins_badly((pid, stat.started), blob):
+            self._hold(pid, stat, event.pidfd)
+        # What follows may take its time: if it matters, the writer stands still.
+        known = known or self._past.at(path) or self._by_inode(status, path, blob.fileno())
+        before = known.likeness if known is not None else None
         actor: Actor | None = None
+        line: tuple[Key, ...] = ()
         if pid is not None and stat is not None:
-            self._hold(pid, stat, event.pidfd, blob)
-            # What follows may take its time: if it matters, the writer stands still.
+            if before is not None and self._goes_on_badly(blob, before):
+                self._hold(pid, stat, event.pidfd)
             actor = self._actors.of(pid, stat)
             if any(parent.pid == self._own for parent in actor.parents):
-                if self._holds is not None and writer is not None:
-                    self._holds.release(writer)
+                if self._holds is not None:
+                    self._holds.release((pid, stat.started))
                 return None
-        known = known or self._baseline.at(path) or self._by_inode(status, path, blob.fileno())
-        before = known.likeness if known is not None else None
-        return Job(path, stamp_of(status), before, blob, actor, writer)
+            line = line_of(actor)
+            if any(self._suspected(key) for key in line[1:]):
+                self._hold(pid, stat, event.pidfd)
+        return Job(path, stamp_of(status), before, blob, actor, line)
 
-    def _hold(self, pid: int, stat: Stat, pidfd: int | None, blob: FileBlob) -> None:
-        if self._holds is None:
-            return
+    def _hold(self, pid: int, stat: Stat, pidfd: int | None) -> None:
+        if self._holds is not None:
+            self._holds.hold(pid, stat, pidfd, time.monotonic())
+
+    def _begins_badly(self, key: Key, blob: FileBlob) -> bool:
+        """Whether whoever wrote it must wait, from what is known at once."""
         with suppress(Unreadable):
-            if self._suspected((pid, stat.started)) or self._glance(blob.at(0, _HEAD)):
-                self._holds.hold(pid, stat, pidfd, time.monotonic())
+            return self._suspected(key) or self._glance(blob.at(0, _HEAD))
+        return False
+
+    def _goes_on_badly(self, blob: FileBlob, before: Likeness) -> bool:
+        """Whether a file that held little random has some in its middle or at its end."""
+        if before.random_share > _CALM:
+            return False
+        with suppress(Unreadable):
+            return any(self._glance(blob.at(at, _PLACE)) for at in (blob.size - _PLACE, blob.size // 2))
+        return False
 
     def _by_inode(self, status: os.stat_result, path: str, fd: int) -> Known | None:
         """What was known of the file under another name: renamed, or seen from inside a container."""
-        known = self._baseline.of(status.st_dev, status.st_ino)
+        known = self._past.of(status.st_dev, status.st_ino)
         if known is not None and same_inode(fd, path, known.path, known.ctime_ns):
             return known
         return None

@@ -1,15 +1,17 @@
 """`vigie guard`: watch folders live, name who encrypts them and, with `--contain`, freeze it."""
 
 import glob
+import os
 import shutil
 import signal
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import click
 
 from vigie.config import Settings, load, state_folder
-from vigie.errors import BadSettings, VigieError
+from vigie.errors import BadSettings, NoSuchTarget, VigieError
 from vigie.journal import Journal
 from vigie.judge import glance
 from vigie.sources.folder import walk
@@ -21,6 +23,7 @@ from vigie.watch.folder_events import FolderEvents
 from vigie.watch.freeze import Freezer
 from vigie.watch.guard import Edges, Guard
 from vigie.watch.lock import sole_guard
+from vigie.watch.log import Emit
 from vigie.watch.scope import Scope
 from vigie.watch.urgency import be_urgent
 from vigie.workers import Workers
@@ -62,6 +65,7 @@ def command(
         stack.enter_context(sole_guard(folder))
         scope = Scope(roots, exclude=chosen.check.exclude, state=str(folder))
         walk(scope.roots)  # raises for what is not there; nothing is read yet
+        _only_files_and_folders(scope.roots)
         workers = stack.enter_context(Workers(chosen.check))
         workers.start()
         journal = stack.enter_context(Journal(folder))
@@ -74,7 +78,7 @@ def command(
             judge_all=workers.judge_all,
             glance=glance,
             walk=lambda: walk(scope.roots, exclude=leave_out),
-            emit=emit if as_json else _tell,
+            emit=_steady(emit if as_json else _tell),
         )
         guard = Guard(edges, scope, chosen.guard, journal, Freezer(_never(chosen)), contain=contain)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -83,6 +87,35 @@ def command(
             click.echo(f"vigie: {shown(str(problem))}\n       {shown(problem.remedy)}", err=True)
         be_urgent()
         return guard.run()
+
+
+def _only_files_and_folders(roots: tuple[str, ...]) -> None:
+    for root in roots:
+        if not (os.path.isdir(root) or os.path.isfile(root)):
+            raise NoSuchTarget(root, "it is neither a folder nor a file", "Give folders to watch.")
+
+
+def _steady(tell: Emit) -> Emit:
+    """Go on in silence when nobody reads the output any more: the journal still says it all."""
+    gone = False
+
+    def say(event: dict[str, Any]) -> None:
+        nonlocal gone
+        if gone:
+            return
+        try:
+            tell(event)
+        except BrokenPipeError:
+            gone = True
+            sys.stdout = None  # nothing is left to flush into
+            with suppress(OSError):
+                click.echo(
+                    "vigie: nobody reads the output any more; the guard and its journal go on", err=True
+                )
+        except OSError:
+            pass  # a log file on a full disk: the next line may fit
+
+    return say
 
 
 def _sensor(name: str, roots: tuple[str, ...]) -> tuple[Sensor, VigieError | None]:
@@ -108,13 +141,14 @@ def _tell(event: dict[str, Any]) -> None:
     name = event["event"]
     word = click.style(name, fg=_STYLES.get(name), bold=name == "incident")
     click.echo(f"{event['time'][11:19]}  {word}  {shown(_details(name, event))}")
+    for reason in event["lost"] if name == "ready" else ():
+        click.echo(f"          lost: {shown(reason)}")
 
 
 def _details(name: str, event: dict[str, Any]) -> str:
     if name == "ready":
         how = "freezing who encrypts" if event["contain"] else "observing only"
-        lost = "".join(f"\n          lost: {reason}" for reason in event["lost"])
-        return f"{event['sensor']}, {how}: {', '.join(event['paths'])}{lost}"
+        return f"{event['sensor']}, {how}: {', '.join(event['paths'])}"
     if name == "baseline":
         return f"{event['files']} files, {event['judged']} judged in {event['seconds']} s"
     if name == "verdict":
