@@ -258,7 +258,7 @@ def test_actions_and_releases_are_told_to_people(tmp_path: Path) -> None:
         journal.append("action", {**frozen, "expires_ns": 10**18})
     table = run("incidents", "--state", tmp_path, env={**os.environ, "COLUMNS": "200"})
     assert table.returncode == 1
-    assert "freeze 4194309: frozen" in table.stdout
+    assert "freeze of 4194309: frozen" in table.stdout
     done = run("release", "i1", "--state", tmp_path)
     assert done.stdout == "/bin/x (pid 4194309): the process is gone\n"
 

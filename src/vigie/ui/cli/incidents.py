@@ -1,16 +1,19 @@
 """`vigie incidents`: who did what to which files, and what Vigie did."""
 
 import click
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Console
+from rich.text import Text
 
 from vigie.config import load, state_folder
 from vigie.errors import ExitCode
 from vigie.journal import Journal
 from vigie.ui.cli import shown
 from vigie.ui.cli.output import console, emit, options
-from vigie.watch.incidents import KINDS, Incident, Phase, incidents
+from vigie.watch.incidents import KINDS, Action, Incident, Phase, incidents
 from vigie.watch.log import timestamp
+
+_NAMED = 5
+"""Files named an incident; --json names more."""
 
 
 @click.command(name="incidents")
@@ -29,28 +32,42 @@ def command(as_json: bool, state: str | None, settings: str | None) -> ExitCode:
             emit(incident.record())
         emit({"summary": {"incidents": len(found), "open": still_open}})
     elif found:
-        console().print(_table(found))
+        out = console()
+        for incident in found:
+            _tell(out, incident)
     else:
         click.echo("No incidents.")
     return ExitCode.FOUND if still_open else ExitCode.CLEAN
 
 
-def _table(found: list[Incident]) -> Table:
-    table = Table("ID", "When (UTC)", "Actor", "Files", "State", "What was done", "Why")
-    for incident in found:
-        actor = incident.actor
-        who = f"{actor['executable']} (pid {actor['pid']}, {actor['user']})" if actor else "unknown"
-        done = (
-            "\n".join(f"{a.kind} {a.process.pid}: {a.outcome}" for a in incident.actions) or "observed only"
-        )
-        row = (
-            incident.id,
-            timestamp(incident.time_ns)[:19].replace("T", " "),
-            who,
-            str(incident.count),
-            incident.phase.value,
-            done,
-            incident.reason,
-        )
-        table.add_row(*(escape(shown(cell)) for cell in row))
-    return table
+def _tell(out: Console, incident: Incident) -> None:
+    """One incident, in lines that fit any terminal; its id is never cut, since `vigie release` wants it."""
+    actor = incident.actor
+    who = f"{actor['executable']} (pid {actor['pid']}, user {actor['user']})" if actor else "unknown"
+    parents = [f"{p['executable']} ({p['pid']})" for p in actor["parents"][:4]] if actor else []
+    files = [
+        *incident.files[:_NAMED],
+        *([f"and {incident.count - _NAMED} more"] if incident.count > _NAMED else []),
+    ]
+    done = [f"{a.kind} of {a.process.pid}: {a.outcome}{_until(a)}" for a in incident.actions]
+    still = incident.phase is Phase.OPEN
+    out.print(
+        Text(incident.id, style="bold"),
+        Text(incident.phase.value, style="bold red" if still else "green"),
+        Text(timestamp(incident.time_ns)[:19].replace("T", " ") + " UTC", style="dim"),
+    )
+    rows = [
+        ("who", [who]),
+        ("started by", [" < ".join(parents)] if parents else []),
+        ("why", [incident.reason]),
+        ("1 file" if incident.count == 1 else f"{incident.count} files", files),
+        ("done", done or ["observed only: the guard ran without --contain, or could not name anybody"]),
+        ("undo", [f"vigie release {incident.id}"] if still else []),
+    ]
+    for label, lines in rows:
+        for number, line in enumerate(lines):
+            out.print(Text(f"  {label if number == 0 else '':<11}{shown(line)}"), soft_wrap=True)
+
+
+def _until(action: Action) -> str:
+    return f", until {timestamp(action.expires_ns)[:16].replace('T', ' ')} UTC" if action.expires_ns else ""
