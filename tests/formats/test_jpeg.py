@@ -200,3 +200,12 @@ def test_a_large_image_is_quick() -> None:
     begun = time.perf_counter()
     dissect(Bytes(large))
     assert time.perf_counter() - begun < 0.5  # some 20 ms; the bound is for a busy machine
+
+
+def test_segments_without_end_are_not_read_to_the_end() -> None:
+    data = b"\xff\xd8" + segment(0xE0, b"") * 300_000
+    begun = time.perf_counter()
+    anatomy = dissect(Bytes(data))
+    assert time.perf_counter() - begun < 4
+    assert anatomy.notes == ("more segments than are read",)
+    assert (anatomy.regions[-1].kind, anatomy.regions[-1].end) == (Kind.OPAQUE, len(data))

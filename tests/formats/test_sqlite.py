@@ -267,3 +267,11 @@ def test_a_stale_tail_is_normal(tmp_path: Path) -> None:
     assert anatomy.regions[-1].kind is Kind.OPAQUE
     with pytest.raises(Malformed):
         sqlite_wal.dissect(Bytes(b"\x37\x7f\x06\x82" + bytes(40)))
+
+
+def test_pages_behind_a_header_that_was_spared_are_flawed_by_themselves(tmp_path: Path) -> None:
+    data = database(tmp_path)
+    struck = data[:512] + random.Random(1).randbytes(len(data) - 512)
+    flaws = sqlite.dissect(Bytes(struck)).flaws
+    assert [(flaw.start, flaw.end) for flaw in flaws[:1]] == [(0, 4096)]
+    assert max(flaw.end - flaw.start for flaw in flaws[1:]) > len(data) / 2

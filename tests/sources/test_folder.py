@@ -251,3 +251,10 @@ def test_without_a_list_of_mounts_the_walk_goes_on(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(folder, "open", refuse, raising=False)
     assert len(list(walk([str(tmp_path)]))) == 1
+
+
+def test_links_that_lead_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    path = str(tmp_path / "a")
+    assert list(walk([path])) == [Skipped(path, "symbolic links that lead in a circle")]

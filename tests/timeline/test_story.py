@@ -212,3 +212,12 @@ def test_one_machine() -> None:
         one_machine([here], "elsewhere", "repo")
     with pytest.raises(NoSuchTarget, match="no snapshot is in it"):
         one_machine([], None, "repo")
+
+
+def test_what_could_not_be_read_is_never_the_last_clean(told: Told) -> None:
+    assert ids(told(THREE, {"/": "s"})) == ("00000000", None)
+    assert ids(told({"/": "s"}, {"/": "s"})) == (None, None)
+    struck = {**THREE, "/d/a.pdf": "e1"}
+    timeline = told(THREE, {"/d": "s"}, struck)
+    assert ids(timeline) == ("00000000", "00000002")
+    assert [row.unread for row in timeline.rows] == [0, 1, 0]

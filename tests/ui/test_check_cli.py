@@ -223,3 +223,68 @@ def test_a_snapshot_of_a_backup_is_judged_where_it_lies(
     refused = vigie("check", f"restic:{repository}", env={**env, "RESTIC_PASSWORD": "other"})
     assert refused.returncode == 2
     assert "password" in refused.stderr
+
+
+def test_a_name_with_a_line_end_cannot_pass_for_a_line_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "a\nencrypted  b.txt").write_text("text\n")
+    done = vigie("check", "--all", str(tmp_path))
+    assert "a\\nencrypted  b.txt" in done.stdout
+    assert not any(line.startswith("encrypted") for line in done.stdout.splitlines())
+
+
+def test_one_file_is_one_file(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text\n")
+    assert vigie("check", str(tmp_path)).stdout.startswith("1 file, 5 bytes, ")
+
+
+@pytest.mark.parametrize("options", [["--json"], ["--all"]])
+def test_a_reader_that_goes_away_is_no_finding(tmp_path: Path, options: list[str]) -> None:
+    for number in range(3000):
+        (tmp_path / f"{number}.txt").write_text("text\n")
+    command = [sys.executable, "-m", "vigie", "check", *options, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        child.stdout.readline()
+        child.stdout.close()
+        assert child.wait(30) == 3
+        assert child.stderr
+        assert child.stderr.read() == ""
+
+
+@pytest.mark.parametrize("options", [["--json"], []])
+def test_output_that_cannot_be_written(folder: Path, options: list[str]) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "vigie", "check", *options, str(folder)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "vigie: there is no room left where the output or a temporary file goes\n"
+
+
+def test_closed_streams(folder: Path) -> None:
+    shell = ["sh", "-c", '"$0" -m vigie check --json "$1" >&- 2>&- <&-', sys.executable, str(folder)]
+    assert subprocess.run(shell, check=False, timeout=60).returncode == 1
+
+
+def test_a_terminal_that_is_not_utf8(folder: Path) -> None:
+    done = vigie("check", str(folder), env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "\\xb7" in done.stdout
+
+
+def test_what_goes_to_a_file_does_not_land_on_the_terminal(folder: Path, tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    try:
+        with open(tmp_path / "out", "w", encoding="utf-8") as out:
+            done = subprocess.run(
+                [sys.executable, "-m", "vigie", "check", str(folder)], stdout=out, stderr=theirs, check=False
+            )
+    finally:
+        os.close(theirs)
+        os.close(ours)
+    assert done.returncode == 1
+    assert "lettre.txt.locked" in (tmp_path / "out").read_text()

@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +81,31 @@ def test_no_journal(tmp_path: Path, verb: str) -> None:
 
 def test_it_is_a_group() -> None:
     assert isinstance(command, click.Group)
+
+
+def test_an_emptied_journal_is_not_unbroken(tmp_path: Path) -> None:
+    Journal(tmp_path).close()
+    (tmp_path / "journal.sqlite").write_bytes(b"")
+    for words in (["verify"], ["show"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "vigie", "journal", *words, "--state", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "it is empty" in done.stderr
+
+
+def test_a_reader_that_goes_away_leaves_quietly(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        for number in range(3000):
+            journal.append("verdict", {"number": number}, durable=False)
+    command = [sys.executable, "-m", "vigie", "journal", "show", "--state", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        child.stdout.readline()
+        child.stdout.close()
+        assert child.wait(30) == 3
+        assert child.stderr
+        assert child.stderr.read() == ""

@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from vigie.errors import DiskFull, NoSuchTarget, WrongPassword
+from vigie.errors import DiskFull, NoSuchTarget, NotPermitted, WrongPassword
 from vigie.journal import Journal
 from vigie.ui.cli import recover, timeline, vault
 
@@ -70,7 +70,7 @@ def test_nothing_happened(repository: Path, share: Path) -> None:
     assert "Nothing is encrypted in any snapshot." in result.output
     planned = run(recover.command, "--plan")
     assert planned.return_value == 0
-    assert "2 files would be restored; 0 are unrecoverable." in planned.output
+    assert "2 files would be restored; 0 unrecoverable." in planned.output
 
 
 def test_hit_from_the_first_snapshot_and_unrecoverable(repository: Path, share: Path, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_hit_from_the_first_snapshot_and_unrecoverable(repository: Path, share: 
     result = run(timeline.command)
     assert result.return_value == 1
     assert "it began before" in result.output
-    assert "1 have no healthy version" in result.output
+    assert "1 without a healthy version" in result.output
     planned = run(recover.command, "--plan")
     assert planned.return_value == 1
     assert "every version is encrypted" in planned.output
@@ -92,7 +92,7 @@ def test_hit_from_the_first_snapshot_and_unrecoverable(repository: Path, share: 
         assert [row.body["unrecoverable"] for row in journal.rows("recover")] == [1]
     people = run(recover.command, "--to", "to")
     assert people.return_value == 1
-    assert "2 files are back, 2 of them verified healthy, 1 unrecoverable." in people.output
+    assert "2 files back, 2 verified healthy, 1 unrecoverable." in people.output
 
 
 def test_a_damaged_index_is_named(repository: Path, share: Path, tmp_path: Path) -> None:
@@ -190,3 +190,23 @@ def test_what_restic_could_not_do_is_named(repository: Path, share: Path, tmp_pa
     first, last = records(run(vault.command, "restore", "latest", "--to", str(tmp_path / "two"), "--json"))
     assert first == {"path": "/x/b", "error": "vanished"}
     assert last["summary"]["missed"] == 1
+
+
+def test_what_no_snapshot_shows_is_not_called_clean(repository: Path, share: Path) -> None:
+    restic(repository, "backup", str(share))
+    for pack in repository.glob("data/*/*"):
+        pack.unlink()
+    result = run(timeline.command)
+    assert result.return_value == 3
+    assert (
+        "Nothing that could be read is encrypted, but 1 snapshot could not be read in full" in result.output
+    )
+    assert "last clean" not in result.output
+    assert "1 not read" in result.output
+
+
+def test_nothing_is_handed_back_into_the_repository(repository: Path, share: Path) -> None:
+    restic(repository, "backup", str(share))
+    result = run(recover.command, "--to", str(repository / "back"))
+    assert isinstance(result.exception, NotPermitted)
+    assert not (repository / "back").exists()

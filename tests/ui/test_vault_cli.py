@@ -127,7 +127,7 @@ def test_restore(attacked: Practice, tmp_path: Path) -> None:
 
 def test_timeline(attacked: Practice) -> None:
     first, second, last = attacked.records("timeline", f"restic:{attacked.folder / 'repository'}", code=1)
-    assert set(first) == {"snapshot", "time", "files", "new", "changed", "encrypted", "suspect"}
+    assert set(first) == {"snapshot", "time", "files", "new", "changed", "encrypted", "suspect", "unread"}
     assert (first["files"], first["encrypted"], second["new"], second["encrypted"]) == (4, 0, 1, 2)
     summary = last["summary"]
     assert (summary["last_clean"], summary["first_hit"]) == (first["snapshot"], second["snapshot"])
@@ -135,7 +135,7 @@ def test_timeline(attacked: Practice) -> None:
     done = attacked.run("timeline")
     assert done.returncode == 1
     assert "It began between" in done.stdout
-    assert "2 documents are affected; 0 have no healthy version." in done.stdout
+    assert "2 documents affected; 0 without a healthy version." in done.stdout
 
 
 def test_recover_plan(attacked: Practice, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_recover(attacked: Practice, tmp_path: Path) -> None:
     again = attacked.run("recover", "vault", "--to", str(tmp_path / "to"))
     assert again.returncode == 3
     assert "exists: " in again.stdout
-    assert "3 files are back, 3 of them verified healthy, 1 exists." in again.stdout
+    assert "3 files back, 3 verified healthy, 1 exists." in again.stdout
 
 
 def test_recover_needs_a_place(attacked: Practice) -> None:

@@ -45,7 +45,7 @@ def test_nobody_can_be_asked() -> None:
     assert "RESTIC_PASSWORD_FILE" in error.value.remedy
 
 
-@pytest.mark.parametrize("content", [b"", b" \n", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"", b" \n", b"\xff\xfe", b"s\0e\0"])
 def test_files_that_hold_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(WrongPassword):
@@ -62,3 +62,8 @@ def test_commands_that_fail(monkeypatch: pytest.MonkeyPatch, command: str) -> No
     monkeypatch.setenv("RESTIC_PASSWORD_COMMAND", command)
     with pytest.raises(WrongPassword, match="the command that should give the password fails"):
         password_of(VaultSettings(), "repo")
+
+
+def test_a_byte_order_mark_is_dropped_as_restic_does(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"\xef\xbb\xbfpw\r\n")
+    assert password_of(VaultSettings(password_file=str(tmp_path / "file")), "r") == "pw"

@@ -125,3 +125,15 @@ def test_restore_onto_a_full_disk(restic: Restic, small_disk: Path, tmp_path: Pa
     back_up(restic, big)
     with pytest.raises(DiskFull):
         restore(restic, "latest", str(small_disk / "to"))
+
+
+def test_verify_says_at_once_what_it_finds_and_that_it_tries_again(fake_restic: Fake, state: Path) -> None:
+    program = fake_restic(
+        "echo 'Load(<data/ab>, 1, 2) returned error, retrying after 1.5s: no such file' >&2\n"
+        "echo 'error for tree 12:' >&2; echo 'Fatal: repository contains errors' >&2; exit 1"
+    )
+    lines: list[str] = []
+    problems: list[str] = []
+    found = verify(Restic.at(program, "r", state), on_line=lines.append, on_problem=problems.append)
+    assert found == tuple(problems) == ("error for tree 12:", "Fatal: repository contains errors")
+    assert lines == ["Load(<data/ab>, 1, 2): tried again after 1.5s: no such file"]

@@ -296,3 +296,22 @@ def test_the_time_to_start_is_bounded() -> None:
     with Workers(CheckSettings(workers=1)) as one:
         one.start()
     assert time.monotonic() - begun < pool.START
+
+
+def test_ctrl_c_at_the_terminal_is_for_the_parent_alone(workers: Workers) -> None:
+    workers.start()
+    assert workers._single
+    pid = workers._single.process.pid
+    assert pid
+    blocked = Path(f"/proc/{pid}/status").read_text().partition("SigBlk:\t")[2].split()[0]
+    assert int(blocked, 16) & 1 << (signal.SIGINT - 1)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_parent_that_is_gone_ends_the_worker_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    had = limits.Isolation(*[False] * 7)
+    monkeypatch.setattr(worker, "confine", lambda _: had)
+    ours.close()
+    with theirs:
+        worker.serve(theirs, 1)

@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +103,7 @@ class Journal:
             raise explain(self.path, error) from error
         return Row(last + 1, now, kind, json.loads(text), digest)
 
-    def rows(self, *kinds: str, after: int = 0) -> Iterator[Row]:
+    def rows(self, *kinds: str, after: int = 0) -> Generator[Row, None, None]:
         """Rows in order, of the given kinds (of all, where none is given), with an id above `after`."""
         chosen = f"AND kind IN ({','.join('?' * len(kinds))})" if kinds else ""
         query = f"SELECT id, time, kind, body, hash FROM journal WHERE id > ? {chosen} ORDER BY id"  # noqa: S608 - only question marks are put in
@@ -123,7 +123,7 @@ class Journal:
             JournalBroken: a row was changed, removed or inserted; the problem names it.
         """
         count, digest, seen = 0, START, expected in (None, START)
-        remedy = "Keep this file as evidence, and take the truth from a copy: vault snapshots, a syslog elsewhere."
+        remedy = "Keep this file as evidence, and take the truth from a copy: a vault snapshot, a syslog."
 
         def broken(problem: str) -> JournalBroken:
             return JournalBroken(str(self.path), problem, remedy)

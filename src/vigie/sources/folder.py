@@ -3,6 +3,7 @@
 Symbolic links inside a target are not entries: what they point to is met where it lies, or was not asked for.
 """
 
+import errno
 import fnmatch
 import os
 import re
@@ -107,7 +108,9 @@ def _look(target: str) -> _Root:
         # ValueError: a name that no file can have (a zero byte).
         raise NoSuchTarget(target, "no such file or folder", "Check how it is spelled.") from error
     except OSError as error:
-        return _Root(target, None, in_words(error))
+        # Links are followed here: ELOOP says that they never arrive.
+        words = "symbolic links that lead in a circle" if error.errno == errno.ELOOP else in_words(error)
+        return _Root(target, None, words)
 
 
 def _below(root: _Root, rules: _Rules) -> Iterator[Entry | Skipped]:

@@ -38,6 +38,8 @@ class Row:
     """Judged so, whether now or in an earlier snapshot already."""
     suspect: int
     """Damaged or not to be told though once intact; or new, random and of no known format."""
+    unread: int
+    """Files, or whole folders, that could not be read: nobody knows whether they are encrypted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Timeline:
     began: int | None
     """Number of the snapshot at the end of the onset, where its beginning can be told."""
     last_clean: Snapshot | None
-    """The newest snapshot before it began; the newest of all where it never did."""
+    """The newest snapshot before it began (of all, where it never did) that could be read in full."""
     first_hit: Snapshot | None
     """The oldest snapshot that shows it."""
     vanished: frozenset[str]
@@ -101,7 +103,8 @@ class Story:
                 suspect += troubled and document.intact is not None
             document.see(number, item, verdict, began=self._began is not None)
         encrypted = sum(verdict.state is State.ENCRYPTED for _, verdict in everything)
-        row = Row(snapshot, len(everything), new, changed, encrypted, suspect)
+        unread = sum(verdict.state is State.SKIPPED for _, verdict in everything)
+        row = Row(snapshot, len(everything), new, changed, encrypted, suspect, unread)
         self._rows.append(row)
         self._unread.append(frozenset(item.path for item, _ in everything if isinstance(item, Skipped)))
         return row
@@ -193,9 +196,8 @@ class Story:
         hit = self._began
         if hit is None:
             hit = next((number for number, row in enumerate(self._rows) if row.encrypted), None)
-        if hit is None:
-            return (self._rows[-1].snapshot if self._rows else None), None
-        return (self._rows[hit - 1].snapshot if hit else None), self._rows[hit].snapshot
+        whole = [row.snapshot for row in self._rows[:hit] if not row.unread]
+        return (whole[-1] if whole else None), (None if hit is None else self._rows[hit].snapshot)
 
 
 def one_machine(snapshots: Iterable[Snapshot], host: str | None, subject: str) -> tuple[Snapshot, ...]:

@@ -35,8 +35,8 @@ _CAUSES = (
     _Cause(
         WrongPassword,
         12,
-        re.compile(r"wrong password|no key (could be )?found|an empty password"),
-        "Check RESTIC_PASSWORD, RESTIC_PASSWORD_FILE or vault.password_file.",
+        re.compile(r"wrong password( or no key found)?|no key (could be )?found|an empty password"),
+        "Check RESTIC_PASSWORD, RESTIC_PASSWORD_FILE or vault.password_file, and that its keys/ are there.",
     ),
     _Cause(
         RepositoryLocked,
@@ -48,7 +48,7 @@ _CAUSES = (
         DiskFull,
         None,
         re.compile(r"[^\n]*(no space left on device|disk quota exceeded|Insufficient Storage)[^\n]*"),
-        "Make room where the repository lies; nothing that was kept before is touched.",
+        "Make room there; nothing that was kept before is touched.",
     ),
     _Cause(
         VigieError,
@@ -71,7 +71,10 @@ _CAUSES = (
     _Cause(
         NoSuchTarget,
         10,
-        re.compile(r"(unable to open config file|repository does not exist)[^\n]*"),
+        re.compile(
+            r"(unable to open config file|repository does not exist|unable to start the sftp session|"
+            r"unable to open repository[^\n]*not a directory|parsing repository location failed)[^\n]*"
+        ),
         "Check where the repository is, or make one: vigie vault init",
     ),
     _Cause(

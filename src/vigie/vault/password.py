@@ -46,13 +46,16 @@ def password_of(settings: VaultSettings, repository: str) -> str:
 def _given(password: str, subject: str) -> str:
     if not password:
         raise WrongPassword(subject, "the password it gives is empty", "Put the password there.")
+    if "\0" in password:  # restic gets it through the environment
+        problem = "the password it gives holds a zero byte"
+        raise WrongPassword(subject, problem, "Save it as UTF-8 text, not as UTF-16.")
     return password
 
 
 def _from_file(path: str, setting: str) -> str:
     try:
         with open(path, "rb") as file:
-            return file.read(_LONGEST).decode().strip()
+            return file.read(_LONGEST).decode("utf-8-sig").strip()  # as restic, which drops the mark
     except OSError as error:
         problem = f"the password file cannot be read: {error.strerror}"
         raise WrongPassword(path, problem, f"Check what {setting} says.") from error

@@ -13,6 +13,8 @@ from vigie.vault.restic import Restic
 
 _IGNORED = "ignoring error for "
 """How `restic restore` names a file it could not restore (cmd_restore.go)."""
+_RETRY = " returned error, retrying after "
+"""How restic says that it waits before it tries to read a file again: for a missing one, minutes in all."""
 _MOST_NAMED = 1000
 
 
@@ -71,26 +73,36 @@ def snapshots(restic: Restic) -> tuple[Listed, ...]:
 
 
 def verify(
-    restic: Restic, *, read_data: bool = False, on_line: Callable[[str], None] | None = None
+    restic: Restic,
+    *,
+    read_data: bool = False,
+    on_line: Callable[[str], None] | None = None,
+    on_problem: Callable[[str], None] | None = None,
 ) -> tuple[str, ...]:
     """What is wrong with the repository, line by line; nothing where it is whole.
 
-    With `read_data` every byte is read; without, that the files are there and fit together.
+    With `read_data` every byte is read; without, that the files are there and fit together. `on_problem` gets
+    each problem as it is found, in another thread, and `on_line` what else restic says meanwhile.
 
     Raises:
         NoSuchTarget, WrongPassword, RepositoryLocked: it could not be looked at.
     """
     problems: list[str] = []
+    say = on_line or _nothing
 
     def complain(line: str) -> None:
-        if line.strip() and len(problems) < _MOST_NAMED:
+        if _RETRY in line:
+            say(line.replace(_RETRY, ": tried again after "))
+        elif line.strip() and len(problems) < _MOST_NAMED:
             problems.append(line.strip())
+            if on_problem:
+                on_problem(line.strip())
 
     try:
         restic.run(
             "check",
             *(("--read-data",) if read_data else ()),
-            on_line=on_line or _nothing,
+            on_line=say,
             on_complaint=complain,
         )
     except RepositoryDamaged as error:

@@ -5,11 +5,13 @@ import json
 import multiprocessing
 import os
 import select
+import signal
 import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerProcess
 from typing import Self
 
@@ -59,11 +61,17 @@ class _Worker:
         remedy = "Is there memory left? Try [check] workers = 1."
         with theirs:
             self.process = context.Process(target=serve, args=(theirs, self.memory), daemon=True)
+            # Ctrl-C goes to every process of the terminal, and we are the one to end workers: the mask is
+            # inherited. Python's resource tracker would lift it where it is not running yet.
+            resource_tracker.ensure_running()
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
                 self.process.start()
             except (EOFError, OSError) as error:  # the server that forks workers is not there
                 self.channel.close()
                 raise VigieError("worker", f"it could not be forked: {error!r}", remedy) from error
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         hello = self.channel.recv(wire.LONGEST) if self.wait(START) else b""
         if not hello:
             self.stop()

@@ -6,6 +6,7 @@ killed is replaced in milliseconds.
 
 import json
 import socket
+from contextlib import suppress
 
 from vigie.errors import Unreadable
 from vigie.judge import judge
@@ -18,12 +19,13 @@ from vigie.workers.limits import confine
 def serve(channel: socket.socket, memory: int) -> None:
     """Confine this process, say what was had, and judge until the parent hangs up."""
     isolation = confine(memory)
-    channel.send(json.dumps(isolation.record()).encode())
-    while True:
-        message, descriptors, _, _ = socket.recv_fds(channel, wire.LONGEST, 1)
-        if not message:
-            return
-        channel.send(wire.reply(_judge(message, descriptors[0])))
+    with suppress(ConnectionError):  # a parent that is killed hangs up in the middle
+        channel.send(json.dumps(isolation.record()).encode())
+        while True:
+            message, descriptors, _, _ = socket.recv_fds(channel, wire.LONGEST, 1)
+            if not message:
+                return
+            channel.send(wire.reply(_judge(message, descriptors[0])))
 
 
 def _judge(message: bytes, descriptor: int) -> Verdict:

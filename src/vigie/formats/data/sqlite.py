@@ -184,7 +184,8 @@ class _Walk:
         flaws: list[Flaw] = []
         for number, what in sorted(self.flaws.items()):
             start, end = (number - 1) * size, number * size
-            if flaws and (len(flaws) == FLAWS or flaws[-1].end == start):
+            # Page 1 stays by itself: its header may have been spared, and says nothing of the pages behind.
+            if flaws and (len(flaws) == FLAWS or (flaws[-1].end == start and flaws[-1].start)):
                 flaws[-1] = Flaw(flaws[-1].start, end, flaws[-1].what)
             else:
                 flaws.append(Flaw(start, end, f"page {number}: {what}"))

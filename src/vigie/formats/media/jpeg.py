@@ -17,6 +17,8 @@ FLAWS = 256
 """Flawed stretches told apart in one image; beyond, the last one grows."""
 CHAIN = 64
 """Segments that may stand between two scans before one must see a scan or the end."""
+SEGMENTS = 100_000
+"""Segments read of one image; a progressive one of the largest size has some hundreds."""
 SKIP = 64 * 1024
 """Bytes searched for the next segment where one should stand."""
 _SLICE = 1024 * 1024
@@ -69,6 +71,10 @@ class Walk:
         self.regions.append(Region(self.start, self.start + 2, Kind.STRUCTURED, "start of image"))
         offset = self.start + 2
         while offset < self.end:
+            if len(self.regions) > SEGMENTS:
+                self.notes.append("more segments than are read")
+                self.regions.append(Region(offset, self.end, Kind.OPAQUE, "segments that are not read"))
+                return
             marker, size = self._segment(offset)
             if marker == _EOI:
                 self.regions.append(Region(offset, offset + size, Kind.STRUCTURED, "end of image"))

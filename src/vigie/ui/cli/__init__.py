@@ -1,8 +1,11 @@
 """The command line: one file a command, imported only when it is called: `vigie --help` is instant."""
 
+import errno
 import importlib
+import io
+import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -23,6 +26,13 @@ COMMANDS = {
 """Every command with its one line of help; each is the function `command` of the module of that name."""
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+class _ReaderGone(Exception):
+    """The reader of our output went away, as `head` does. click would end with 1, which means a finding."""
+
+
 class _Lazy(click.Group):
     """Knows every command by name, and imports one only when it runs (or its own help is asked for)."""
 
@@ -36,6 +46,12 @@ class _Lazy(click.Group):
         command = module.command
         assert isinstance(command, click.Command)  # noqa: S101 - a mistake of ours, found by the tests
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
@@ -53,6 +69,7 @@ def vigie() -> None:
 
 def main() -> NoReturn:
     """Run one command, and turn every `VigieError` into what happened, a remedy and an exit code."""
+    _streams()
     try:
         code = vigie.main(standalone_mode=False)
     except click.ClickException as error:
@@ -64,13 +81,38 @@ def main() -> NoReturn:
     except VigieError as error:
         click.echo(f"vigie: {shown(str(error))}\n       {shown(error.remedy)}", err=True)
         code = error.exit_code
-    except BrokenPipeError:
-        code = ExitCode.PARTIAL  # the reader of our output went away, as `head` does
+    except _ReaderGone:
+        code = ExitCode.PARTIAL
         sys.stdout = None  # nothing is left to flush into
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        click.echo("vigie: there is no room left where the output or a temporary file goes", err=True)
+        code = ExitCode.FAILED
+        sys.stdout = None  # what could not be written is not tried again at the exit
     sys.exit(int(code or 0))
 
 
+def _streams() -> None:
+    """Standard streams that can be written to, whatever we were started with."""
+    # Closed ones (`>&-`) are opened on nothing, or the next file opened would take their number.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        continue
+    os.close(descriptor)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - for as long as we run
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - same
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that is not UTF-8 gets escapes for what it cannot show.
+            stream.reconfigure(errors="backslashreplace")
+
+
 def shown(text: str) -> str:
-    """A text for people: bytes of a file name that are not UTF-8, and control characters, are escaped."""
+    """A text for people, on one line: bytes that are not UTF-8, and control characters, are escaped.
+
+    Line ends as well: a file can be named so that half of its name looks like a line of ours.
+    """
     clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in clean)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in clean)

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 
 import click
 from rich.console import Console
-from rich.table import Column, Table
+from rich.filesize import decimal
+from rich.table import Column
 from rich.text import Text
 
 from vigie import config
 from vigie.errors import ExitCode
 from vigie.model import Entry, Skipped, State, Verdict
 from vigie.ui.cli import shown
-from vigie.ui.cli.output import COLOURS, console, emit, options, progress
+from vigie.ui.cli.output import COLOURS, beside, console, counted, emit, options, progress, table
 from vigie.ui.cli.targets import opened
 from vigie.workers import Workers
 
@@ -70,7 +71,7 @@ def command(
         isolation = workers.start()
         total = None if bar.disable else sum(1 for _ in found)
         task = bar.add_task("Judging", total=total)
-        out = console() if bar.disable else bar.console
+        out = beside(bar)
         for item, verdict in workers.judge_all(found):
             tally.add(item, verdict)
             bar.advance(task)
@@ -115,17 +116,16 @@ def _summary(out: Console, tally: _Tally, seconds: float, missing: Iterable[str]
     kinds = list(_by_format(tally.formats))
     if sum(tally.states.values()) > 1:
         headers = [Column(Text(s.value, style=COLOURS[s.value]), justify="right") for s in State]
-        table = Table("format", *headers, box=None, pad_edge=False)
+        grid = table("format", *headers)
         for name, counts in kinds[:20]:
-            table.add_row(shown(name), *(f"{counts[s]:,}" if counts[s] else "·" for s in State))
+            grid.add_row(shown(name), *(f"{counts[s]:,}" if counts[s] else "·" for s in State))
         if len(kinds) > 20:
             rest: Counter[State] = sum((counts for _, counts in kinds[20:]), Counter())
-            table.add_row(f"{len(kinds) - 20} more", *(f"{rest[s]:,}" if rest[s] else "·" for s in State))
-        table.add_section()
-        table.add_row("all", *(f"{tally.states[s]:,}" for s in State), style="bold")
-        out.print(table)
-    megabytes = tally.size / 1e6
-    out.print(f"{sum(tally.states.values()):,} files, {megabytes:,.1f} MB, {seconds:.1f} s", style="dim")
+            grid.add_row(f"{len(kinds) - 20} more", *(f"{rest[s]:,}" if rest[s] else "·" for s in State))
+        grid.add_row("all", *(f"{tally.states[s]:,}" for s in State), style="bold")
+        out.print(grid)
+    files = counted(sum(tally.states.values()), "file")
+    out.print(f"{files}, {decimal(tally.size)}, {seconds:.1f} s", style="dim")
     for words in missing:
         out.print(f"Isolation of the judging processes: {words}.", style="yellow")
 

@@ -1,5 +1,6 @@
 """`vigie journal`: show and verify the hash-chained record of what happened."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -7,7 +8,7 @@ import click
 from rich.table import Table
 
 from vigie.config import load, state_folder
-from vigie.errors import ExitCode, NoSuchTarget
+from vigie.errors import ExitCode, JournalBroken, NoSuchTarget
 from vigie.journal import Journal
 from vigie.ui.cli import output, shown
 
@@ -31,8 +32,7 @@ def show_command(
 ) -> int:
     """Show the rows, oldest first."""
     load(settings)
-    with _open(state) as journal:
-        rows = journal.rows(*kind, after=after)
+    with _open(state) as journal, closing(journal.rows(*kind, after=after)) as rows:
         if as_json:
             count = 0
             for count, row in enumerate(rows, 1):  # noqa: B007 - the count is what is wanted afterwards
@@ -68,15 +68,19 @@ def verify_command(expect: str | None, settings: str | None, state: str | None, 
     if as_json:
         output.emit({"summary": {"rows": rows, "hash": last}})
     else:
-        click.echo(f"{rows} rows, unbroken. Last hash: {last}")
+        click.echo(f"{output.counted(rows, 'row')}, unbroken. Last hash: {last}")
     return ExitCode.CLEAN
 
 
 def _open(state: str | None) -> Journal:
     folder = state_folder(state)
-    if not (folder / "journal.sqlite").is_file():
+    path = folder / "journal.sqlite"
+    if not path.is_file():
         # Opening would make an empty one, and say that all is well.
         raise NoSuchTarget(str(folder), "there is no journal", "Give the state folder with --state.")
+    if not path.stat().st_size:
+        # The same: a journal of ours is never empty, not even before its first row.
+        raise JournalBroken(str(path), "it is empty: somebody took its rows away", "Keep it as evidence.")
     return Journal(folder)
 
 

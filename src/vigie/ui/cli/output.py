@@ -16,6 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column, Table
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,9 +51,31 @@ def emit(record: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+class _Console(Console):
+    """One that leaves it to `main` to say how a command ends whose reader went away."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Where tables for people go."""
-    return Console(highlight=False)
+    return _Console(highlight=False)
+
+
+def beside(bar: Progress) -> Console:
+    """Where lines for people go while a bar may be shown: above it, where both are on the terminal."""
+    return bar.console if not bar.disable and sys.stdout.isatty() else console()
+
+
+def counted(number: int, noun: str) -> str:
+    """How many of something, in words: `1 file`, `2,000 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def table(*headers: str | Column) -> Table:
+    """A table that fits 80 columns: no frame, and no word of a header is cut."""
+    return Table(*headers, box=None, pad_edge=False)
 
 
 def progress(*, shown: bool = True) -> Progress:
@@ -68,4 +91,5 @@ def progress(*, shown: bool = True) -> Progress:
         console=errors,
         disable=not (shown and errors.is_terminal),
         transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # or what goes to a file would land on the terminal
     )

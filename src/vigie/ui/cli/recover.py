@@ -1,11 +1,12 @@
 """`vigie recover`: hand back the last clean version of each file, each judged again."""
 
+import os
 from collections import Counter
 
 import click
 
 from vigie.config import load, state_folder
-from vigie.errors import ExitCode, VigieError
+from vigie.errors import ExitCode, NotPermitted, VigieError
 from vigie.journal import Journal
 from vigie.timeline import Plan, one_machine, plan
 from vigie.ui.cli import output, shown
@@ -39,7 +40,7 @@ def command(
     chosen = load(settings)
     with source_of(source, chosen.vault) as backup, Workers(chosen.check) as workers:
         snapshots = one_machine(backup.snapshots(), host, backup.location)
-        with output.progress() as progress:
+        with output.progress(shown=not as_json) as progress:
             judging = progress.add_task("files judged", total=None)
 
             def on_judged(done: int, total: int) -> None:
@@ -51,10 +52,11 @@ def command(
             click.echo(f"the repository itself: {shown(item.path)}: {shown(item.reason)}", err=True)
         if only_plan or target is None:
             return _show_plan(planned, as_json=as_json)
+        _outside(target, backup.location)
         tally = Recovery()
         with Journal(state_folder(state)) as journal, Destination(target) as destination:
             try:
-                with output.progress() as progress:
+                with output.progress(shown=not as_json) as progress:
                     handing = progress.add_task("files restored", total=len(planned.choices))
                     for handed in recover(planned, backup, workers.judge, destination):
                         tally.count(handed)
@@ -68,6 +70,13 @@ def command(
                 journal.append("recover", {"source": backup.location, "to": target, **tally.record()})
     _sum_up(tally, as_json=as_json)
     return ExitCode.PARTIAL if damage and tally.exit_code is ExitCode.CLEAN else tally.exit_code
+
+
+def _outside(target: str, location: str) -> None:
+    """What is handed back does not go among the files of the repository it comes from."""
+    repository = os.path.realpath(location.removeprefix("local:"))
+    if os.path.isdir(repository) and f"{os.path.realpath(target)}/".startswith(f"{repository}/"):
+        raise NotPermitted(target, "the repository itself lies there", "Give another folder with --to.")
 
 
 def _show_plan(planned: Plan, *, as_json: bool) -> int:
@@ -102,7 +111,8 @@ def _show_plan(planned: Plan, *, as_json: bool) -> int:
         }
         output.emit({"summary": {**summary, "planned": len(planned.choices)}})
     else:
-        click.echo(f"{len(planned.choices)} files would be restored; {len(planned.lost)} are unrecoverable.")
+        files = output.counted(len(planned.choices), "file")
+        click.echo(f"{files} would be restored; {len(planned.lost):,} unrecoverable.")
         for snapshot, count in by_snapshot.items():
             click.echo(f"  {count} from {snapshot[:8]}")
     return ExitCode.FOUND if planned.lost else ExitCode.CLEAN
@@ -129,4 +139,5 @@ def _sum_up(tally: Recovery, *, as_json: bool) -> None:
         if outcome not in (Outcome.RESTORED, Outcome.ALREADY) and tally.outcomes[outcome]
     }
     said = "".join(f", {count} {outcome.value}" for outcome, count in others.items())
-    click.echo(f"{tally.restored} files are back, {tally.verified} of them verified healthy{said}.")
+    files = output.counted(tally.restored, "file")
+    click.echo(f"{files} back, {tally.verified:,} verified healthy{said}.")

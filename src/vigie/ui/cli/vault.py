@@ -1,7 +1,7 @@
 """`vigie vault`: keep versions in a plain restic repository, list, verify and restore them."""
 
 import click
-from rich.table import Column, Table
+from rich.table import Column
 
 from vigie.config import Settings, load, state_folder
 from vigie.errors import ExitCode, NoSuchTarget
@@ -66,7 +66,7 @@ def keep_command(
         Journal(folder) as journal,
         Baseline(folder) as baseline,
         Workers(chosen.check) as workers,
-        output.progress() as progress,
+        output.progress(shown=not as_json) as progress,
     ):
         judging = progress.add_task("judging", total=None)
         keeping = progress.add_task("keeping (bytes)", total=None, visible=False)
@@ -103,7 +103,8 @@ def keep_command(
         output.emit({"summary": record(kept)})
     else:
         counts = ", ".join(f"{count} {state}" for state, count in kept.verdicts.items())
-        click.echo(f"kept as snapshot {kept.snapshot[:8]}: {kept.files} files ({counts or 'none'})")
+        files = output.counted(kept.files, "file")
+        click.echo(f"kept as snapshot {kept.snapshot[:8]}: {files} ({counts or 'none'})")
     if kept.verdicts.get(State.ENCRYPTED):
         return ExitCode.FOUND
     return ExitCode.CLEAN if kept.complete else ExitCode.PARTIAL
@@ -131,7 +132,8 @@ def list_command(repository: str | None, settings: str | None, state: str | None
             )
         output.emit({"summary": {"snapshots": len(found), "encrypted": marked}})
         return ExitCode.CLEAN
-    table = Table("snapshot", Column("time", no_wrap=True), "host", "files", "encrypted", "paths")
+    figures = (Column(name, justify="right") for name in ("files", "encrypted"))
+    table = output.table("snapshot", Column("time", no_wrap=True), "host", *figures, "paths")
     for item in found:
         hit = "" if item.encrypted is None else str(item.encrypted)
         table.add_row(
@@ -155,12 +157,16 @@ def verify_command(
 ) -> int:
     """Check that the repository is whole. Exit code 1 where it is not."""
     restic = _restic(repository, load(settings), state)
-    problems = verify(restic, read_data=read_data, on_line=_none if as_json else _echo)
-    for problem in problems:
+
+    def on_problem(problem: str) -> None:
+        # At once: restic tries for minutes to read what is missing.
         if as_json:
             output.emit({"problem": problem})
         else:
-            click.echo(shown(problem))
+            click.echo(f"problem: {shown(problem)}")
+
+    on_line = _none if as_json else _echo
+    problems = verify(restic, read_data=read_data, on_line=on_line, on_problem=on_problem)
     if as_json:
         output.emit({"summary": {"problems": len(problems), "read_data": read_data}})
     else:
