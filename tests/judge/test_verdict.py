@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vigie.errors import Unreadable
+from vigie.formats import Format, Malformed
 from vigie.formats.contract import Bytes
 from vigie.judge import judge, randomness, rules
 from vigie.judge.randomness import Randomness, merged
@@ -273,6 +274,19 @@ def test_a_format_nobody_knows_is_judged_by_its_change(
     assert "was a file of unknown format" in verdict.evidence[0]
 
 
+@pytest.mark.parametrize(
+    ("overwrite", "pattern"),
+    [
+        (lambda data: data[:30_000] + DICE.randbytes(len(data) - 30_000), Pattern.PARTIAL),
+        (lambda data: data[:1024] + every(512, 1024)(data[1024:]), Pattern.INTERMITTENT),
+    ],
+)
+def test_so_is_a_change_that_spares_the_head(overwrite: Callable[[bytes], bytes], pattern: Pattern) -> None:
+    verdict = judge(Bytes(overwrite(proprietary())), "base.fic", before(proprietary(), "base.fic"))
+    assert (verdict.state, verdict.pattern) == (State.ENCRYPTED, pattern)
+    assert verdict.confidence < 0.9
+
+
 def test_ordinary_changes_of_such_a_file_stay_unknown() -> None:
     old = before(proprietary(), "base.fic")
     grown = proprietary(90_000) + zlib.compress(text()) * 10
@@ -330,6 +344,24 @@ def test_a_flaw_is_encryption_only_where_it_is_random() -> None:
     table = anatomy(Region(0, 8192, Kind.STRUCTURED, "table"), flaws=(Flaw(4000, 4004, "no such tag"),))
     data = bytes(3968) + DICE.randbytes(128) + bytes(4096)
     assert rules.healthy_or_struck(table, Randomness(Bytes(data)), recognised=True).state is State.ENCRYPTED
+
+
+@pytest.mark.parametrize(
+    ("data", "state", "pattern", "ranges"),
+    [
+        (bytes(5000) + DICE.randbytes(1000) + bytes(5000), State.ENCRYPTED, Pattern.PARTIAL, 1),
+        (bytes(4992) + every(64, 128)(bytes(6000)), State.ENCRYPTED, Pattern.INTERMITTENT, 1),
+        (bytes(4992) + every(16, 16)(bytes(6000)), State.ENCRYPTED, Pattern.INTERMITTENT, 1),
+        (bytes(11_000), State.DAMAGED, None, 0),
+    ],
+)
+def test_what_breaks_off_is_encrypted_where_it_is_random(
+    data: bytes, state: State, pattern: Pattern | None, ranges: int
+) -> None:
+    kind = Format("made", "a made one", "", (), lambda _: True, lambda _: anatomy())
+    verdict = rules.malformed(kind, Malformed(5008, "no such thing"), Randomness(Bytes(data)))
+    assert (verdict.state, verdict.pattern, len(verdict.ranges)) == (state, pattern, ranges)
+    assert all(4800 < hit.start < 5100 for hit in verdict.ranges)
 
 
 def test_an_opaque_file_is_intact_if_recognised_and_unknown_if_only_named() -> None:

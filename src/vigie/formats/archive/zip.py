@@ -145,12 +145,15 @@ def _member(blob: Blob, member: Member, limit: int, result: Survey) -> int:
         result.note("members overlap")
         return end
     if not fields or fields[8] != len(member.raw) or end > limit:
-        # Without the header it is not known where the data begins: claim all up to the next header.
+        # Without the header it is not known where the data begins: claim all up to the next header. Its own
+        # place is known, and there no healthy archive has random bytes.
         what = (
             f"no local header of {label}" if not fields else f"local header and directory differ on {label}"
         )
         stop = max(min(limit, blob.size), member.offset)
-        result.claim(member.offset, stop, Kind.CODED, f"place of {label}")
+        begins = min(member.offset + LOCAL.size + len(member.raw), stop)
+        result.claim(member.offset, begins, Kind.STRUCTURED, f"place of the local header of {label}")
+        result.claim(begins, stop, Kind.CODED, f"place of {label}")
         result.flaws.append(Flaw(member.offset, stop, what))
         return stop
     name_end = member.offset + LOCAL.size + fields[8]
