@@ -2,6 +2,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -129,6 +130,28 @@ def spoilt(share: Path) -> int:
 def journaled(state: Path) -> list[Incident]:
     with Journal(state) as journal:
         return incidents(journal.rows(*KINDS))
+
+
+def test_a_journal_that_somebody_holds_does_not_delay_a_freeze(
+    launch: Launch, attack: Attack, share: Path, state: Path
+) -> None:
+    process = attack("inplace")
+    guard = launch("contain", JUDGE_MS="1")
+    holder = sqlite3.connect(state / "journal.sqlite", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    begun = time.monotonic()
+    go(process)
+    assert guard.until("trouble")["what"] == "journal"
+    guard.until("action", pid=process.pid)
+    assert time.monotonic() - begun < 5  # SQLite's own patience would be ten seconds a row
+    assert stopped(process.pid)
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert guard.until("trouble")["problem"] == ""
+    assert guard.end() == 1
+    [incident] = journaled(state)
+    assert incident.count >= 3
+    assert spoilt(share) < 600
 
 
 @pytest.mark.parametrize("pattern", ["inplace", "tail", "forked"])

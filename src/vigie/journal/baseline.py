@@ -76,6 +76,10 @@ class Baseline:
         """Let go of the file."""
         self._db.close()
 
+    def wait_at_most(self, seconds: float) -> None:
+        """How long to wait for another process that holds the file; 10 s unless said."""
+        self._db.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
     def at(self, path: str) -> Known | None:
         """What is known of the file at a path."""
         return self._one("path = ?", (os.fsencode(path),))

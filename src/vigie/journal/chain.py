@@ -80,6 +80,10 @@ class Journal:
         """Let go of the file."""
         self._db.close()
 
+    def wait_at_most(self, seconds: float) -> None:
+        """How long to wait for another process that holds the file; 10 s unless said."""
+        self._db.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
     def append(self, kind: str, body: dict[str, Any], *, durable: bool = True) -> Row:
         """Add one row, chained to the last one."""
         text = json.dumps(body, sort_keys=True, separators=(",", ":"))

@@ -39,6 +39,8 @@ from vigie.watch.scope import Scope
 from vigie.watch.triage import Triage
 from vigie.watch.waiting import Waiting
 
+_PATIENCE = 0.1
+"""Seconds to wait for another process that holds journal or baseline; what is to be written waits instead."""
 _TICK = 1.0
 """Seconds between two rounds of housekeeping."""
 _READS, _TAKES = 8, 16
@@ -81,6 +83,7 @@ class Guard:
         state = journal.path.parent
         self._sensor, self._scope = edges.sensor, scope
         self._contain = contain and edges.sensor.attribution
+        self._journal = journal
         self._log = Log(journal, edges.emit)
         self._detector = Detector(settings.encrypted_files, settings.window, new_id)
         self._memory = Memory(state, scope.roots, journal, self._log)
@@ -109,6 +112,8 @@ class Guard:
         """Watch. `FOUND` if an incident was opened."""
         try:
             self._response.start(self._holds)
+            for file in (self._journal, self._memory.baseline):
+                file.wait_at_most(_PATIENCE)  # somebody who reads them must not keep the guard from acting
             self._ready()
             self._slow.scan()
             tick = time.monotonic() + _TICK
