@@ -214,7 +214,7 @@ def test_the_mounts_of_a_path_are_its_own_and_those_below() -> None:
     assert mounts_of(["/srv/x"], TABLE) == [Mount("/srv", "zfs")]
     assert [m.point for m in mounts_of(["/"], TABLE)] == ["/", "/srv", "/srv/a b"]
     assert mounts_of(["/srvx"], TABLE) == [Mount("/", "ext4")]
-    assert mounts_of(["/"], "") == []
+    assert mounts_of(["/"], "") == [Mount("/", "unknown")]  # a chroot
     assert mounts_of(["/tmp"])
 
 

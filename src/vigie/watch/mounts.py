@@ -45,8 +45,9 @@ def mounts_of(roots: Iterable[str], table: str | None = None) -> list[Mount]:
                 home is None or len(mount.point) >= len(home.point)
             ):
                 home = mount  # the longest prefix, and of two at the same point the later one, on top
-        if home is not None:
-            chosen[home.point] = home
+        # In a chroot the table does not show what the root lies on: any path on it will do.
+        home = home or Mount(root, "unknown")
+        chosen[home.point] = home
     return list(chosen.values())
 
 
