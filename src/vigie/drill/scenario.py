@@ -15,26 +15,24 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 from vigie.config import CheckSettings
 from vigie.drill import extra, playground
+from vigie.drill.aftermath import bring_back
 from vigie.drill.evidence import digests, first_change, seconds_between
 from vigie.drill.lookout import Lookout, leash
 from vigie.drill.place import folder_in, full_disk, leave, room_for
 from vigie.drill.practice import LEAST, build
-from vigie.drill.story import Chapter, Column, Hit, Step, Story, Summary
+from vigie.drill.run import OnProgress, OnStep, Run
+from vigie.drill.story import Chapter, Hit, Step, Story, Summary
 from vigie.errors import VigieError
 from vigie.journal import Journal
-from vigie.model import Skipped, State
-from vigie.sources.restic import ResticSource
-from vigie.timeline import Story as Telling
-from vigie.timeline import plan
-from vigie.vault import Destination, History, Kept, Recovery, Restic, init, keep, recover, verify
+from vigie.model import State
+from vigie.vault import Kept, Restic, init, keep, verify
 from vigie.watch.freeze import FROZEN
 from vigie.workers import Workers
 
@@ -54,35 +52,6 @@ ALARM_WITHIN = 10.0
 """Seconds after the attack in which the guard may still raise the alarm, where it cannot freeze."""
 PASSWORD_FILE = "vault-password"  # noqa: S105 - the name of a file, not a password
 """Beside the vault where everything is left: restic opens it with this alone."""
-
-OnStep = Callable[[Step], None]
-OnProgress = Callable[[Chapter, int, int | None], None]
-
-
-@dataclass(slots=True)
-class _Run:
-    """One drill under way."""
-
-    base: Path
-    restic: str
-    sensor: str
-    kept: bool
-    on_step: OnStep
-    on_progress: OnProgress
-    began: float = field(default_factory=time.monotonic)
-    steps: list[Step] = field(default_factory=list)
-
-    @contextmanager
-    def chapter(self, chapter: Chapter) -> Iterator[dict[str, Any]]:
-        """Time a step; what is put into the dictionary are its facts."""
-        start = time.monotonic()
-        facts: dict[str, Any] = {}
-        self.on_progress(chapter, 0, None)
-        yield facts
-        now = time.monotonic()
-        step = Step(chapter, round(start - self.began, 3), round(now - start, 3), facts)
-        self.steps.append(step)
-        self.on_step(step)
 
 
 def drill(
@@ -122,11 +91,11 @@ def drill(
         began_ns = time.time_ns()
         base = folder_in(place)
         stack.callback(leave if keep_in else shutil.rmtree, base)
-        run = _Run(base, restic, sensor, keep_in is not None, on_step, on_progress)
+        run = Run(base, restic, sensor, keep_in is not None, on_step, on_progress)
         return _scenario(run, files, secrets.randbelow(1 << 30) if seed is None else seed, began_ns)
 
 
-def _scenario(run: _Run, files: int, seed: int, began_ns: int) -> Story:
+def _scenario(run: Run, files: int, seed: int, began_ns: int) -> Story:
     state = run.base / "state"
     # First of all, since restic may be missing.
     restic = Restic.at(run.restic, str(run.base / "vault"), state)
@@ -162,7 +131,7 @@ def _scenario(run: _Run, files: int, seed: int, began_ns: int) -> Story:
             after, frozen_after, actor = _attack(run, ground, lookout, before)
         _keep(run, Chapter.THIRD_KEEP, restic, share, workers, journal)
         recovered = run.base / "recovered"
-        columns, encrypted, tally = _bring_back(run, restic, share, recovered, workers)
+        columns, encrypted, tally = bring_back(run, restic, share, recovered, workers)
         changed = sorted(path for path, digest in before.items() if after.get(path) != digest)
         false += sum(path in before and path not in changed for path in encrypted)
         with run.chapter(Chapter.PROOF) as facts:
@@ -199,7 +168,7 @@ def _scenario(run: _Run, files: int, seed: int, began_ns: int) -> Story:
     )
 
 
-def _password(run: _Run) -> str:
+def _password(run: Run) -> str:
     """A password of this drill's own; left beside the vault where everything is left."""
     password = secrets.token_hex(16)
     if run.kept:
@@ -210,7 +179,7 @@ def _password(run: _Run) -> str:
 
 
 def _keep(
-    run: _Run, chapter: Chapter, restic: Restic, share: Path, workers: Workers, journal: Journal
+    run: Run, chapter: Chapter, restic: Restic, share: Path, workers: Workers, journal: Journal
 ) -> Kept:
     with run.chapter(chapter) as facts:
         if chapter is Chapter.FIRST_KEEP:
@@ -235,7 +204,7 @@ def _keep(
     return kept
 
 
-def _ready(run: _Run, lookout: Lookout) -> tuple[str, ...]:
+def _ready(run: Run, lookout: Lookout) -> tuple[str, ...]:
     with run.chapter(Chapter.GUARD) as facts:
         ready = lookout.await_event("ready", PATIENCE)
         baseline = lookout.await_event("baseline", PATIENCE) if ready else None
@@ -247,7 +216,7 @@ def _ready(run: _Run, lookout: Lookout) -> tuple[str, ...]:
     return lost
 
 
-def _work(run: _Run, share: Path, seed: int, lookout: Lookout) -> None:
+def _work(run: Run, share: Path, seed: int, lookout: Lookout) -> None:
     with run.chapter(Chapter.WORK) as facts:
         code, said, complaints = _python("vigie.drill.work", str(share), "--seed", str(seed))
         if code != 0:
@@ -267,7 +236,7 @@ def _last_line(text: str) -> str:
 
 
 def _attack(
-    run: _Run, ground: playground.Playground, lookout: Lookout, before: dict[str, str]
+    run: Run, ground: playground.Playground, lookout: Lookout, before: dict[str, str]
 ) -> tuple[dict[str, str], float | None, dict[str, Any] | None]:
     """What is left after the attack, how long it ran, and who was named."""
     with run.chapter(Chapter.ATTACK) as facts:
@@ -305,46 +274,6 @@ def _can_freeze(steps: Sequence[Step]) -> bool:
 
 def _frozen(lookout: Lookout, pid: int) -> dict[str, Any] | None:
     return lookout.await_event("action", FREEZE_WITHIN, kind="freeze", pid=pid, outcome=FROZEN)
-
-
-def _bring_back(
-    run: _Run, restic: Restic, share: Path, recovered: Path, workers: Workers
-) -> tuple[tuple[Column, ...], set[str], Recovery]:
-    """The vault as columns, what is encrypted in the last of them, and the tally of what was restored."""
-    encrypted: set[str] = set()
-    with ResticSource(restic.repository, restic.environment["RESTIC_PASSWORD"]) as source:
-        with run.chapter(Chapter.TIMELINE) as facts:
-            history, telling, columns = History(source, workers.judge_all), Telling(), []
-            for snapshot in source.snapshots():
-                seen = history.next(snapshot, lambda done, of: run.on_progress(Chapter.TIMELINE, done, of))
-                row = telling.add(snapshot, seen)
-                folders: dict[str, tuple[int, int]] = {}
-                encrypted.clear()
-                for item, verdict in seen:
-                    path = os.path.relpath(item.path if isinstance(item, Skipped) else item.entry.path, share)
-                    hit = verdict.state is State.ENCRYPTED
-                    if hit:
-                        encrypted.add(path)
-                    top = path.partition("/")[0]
-                    count, hits = folders.get(top, (0, 0))
-                    folders[top] = (count + 1, hits + hit)
-                columns.append(Column(snapshot.id, snapshot.time_ns, row.files, row.encrypted, folders))
-            told = telling.end()
-            facts |= {
-                "snapshots": len(columns),
-                "last_clean": told.last_clean.id if told.last_clean else None,
-                "first_hit": told.first_hit.id if told.first_hit else None,
-                "affected": told.affected,
-            }
-        with run.chapter(Chapter.RECOVER) as facts:
-            planned, tally = plan(told), Recovery()
-            recovered.mkdir()
-            with Destination(str(recovered)) as destination:
-                for number, handed in enumerate(recover(planned, source, workers.judge, destination), 1):
-                    tally.count(handed)
-                    run.on_progress(Chapter.RECOVER, number, len(planned.choices))
-            facts.update(tally.record())
-    return tuple(columns), encrypted, tally
 
 
 def _python(*words: str) -> tuple[int, str, str]:

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-from vigie.journal.chain import connect, explain, unwritable
+from vigie.journal.file import StateFile, explain
 from vigie.model import Likeness, State
 
 _SCHEMA = """
@@ -48,37 +47,15 @@ class Known:
         )
 
 
-class Baseline:
+class Baseline(StateFile):
     """All that is `Known`, by path and by inode. Written in batches; losing the last ones costs a rescan.
 
-    Raises:
-        NotPermitted, DiskFull: as for the journal.
+    Raises as `StateFile` does.
     """
 
     def __init__(self, state: Path) -> None:
-        self.path = state / "baseline.sqlite"
-        try:
-            state.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._db = connect(self.path, _SCHEMA)
-            self._db.execute("PRAGMA synchronous = NORMAL")
-        except OSError as error:
-            raise unwritable(state, error) from error
-        except sqlite3.Error as error:
-            raise explain(self.path, error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._db.close()
-
-    def wait_at_most(self, seconds: float) -> None:
-        """How long to wait for another process that holds the file; 10 s unless said."""
-        self._db.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        super().__init__(state, "baseline.sqlite", _SCHEMA)
+        self._db.execute("PRAGMA synchronous = NORMAL")
 
     def at(self, path: str) -> Known | None:
         """What is known of the file at a path."""

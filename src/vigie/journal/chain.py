@@ -8,16 +8,16 @@ Whoever may write the file can rewrite the whole chain: note the hash that `veri
 
 import hashlib
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Generator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from vigie.errors import DiskFull, JournalBroken, NotPermitted, StateInUse, VigieError
+from vigie.errors import JournalBroken
+from vigie.journal.file import StateFile, explain
 
 START = "0" * 64
 """The hash before the first row."""
@@ -48,41 +48,15 @@ class Row:
     hash: str
 
 
-class Journal:
+class Journal(StateFile):
     """The journal in a state folder. Safe to open from several processes at once.
 
     Every `append` is on disk when it returns, unless `durable=False` (then it survives the death of the
-    process, not of the machine).
-
-    Raises:
-        NotPermitted: the folder cannot be written.
-        DiskFull: there is no room for another row.
-        JournalBroken: the file is not a journal.
+    process, not of the machine). Raises as `StateFile` does.
     """
 
     def __init__(self, state: Path) -> None:
-        self.path = state / "journal.sqlite"
-        try:
-            state.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._db = connect(self.path, _SCHEMA)
-        except OSError as error:
-            raise unwritable(state, error) from error
-        except sqlite3.Error as error:
-            raise explain(self.path, error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._db.close()
-
-    def wait_at_most(self, seconds: float) -> None:
-        """How long to wait for another process that holds the file; 10 s unless said."""
-        self._db.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        super().__init__(state, "journal.sqlite", _SCHEMA)
 
     def append(self, kind: str, body: dict[str, Any], *, durable: bool = True) -> Row:
         """Add one row, chained to the last one."""
@@ -160,41 +134,6 @@ class Journal:
         return (int(found[0]), str(found[1])) if found else (0, START)
 
 
-def connect(path: Path, schema: str) -> sqlite3.Connection:
-    """A SQLite file of ours, readable by its owner only, in WAL mode, waiting 10 s for other writers."""
-    # Never opened and closed where it exists: closing any descriptor of a file drops all POSIX locks that
-    # this process has on it, SQLite's among them (fcntl(2), "Record locking and file descriptors").
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    db = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(schema)
-    except sqlite3.Error:
-        db.close()
-        raise
-    return db
-
-
-def unwritable(state: Path, error: OSError) -> VigieError:
-    """The error for a state folder that cannot be used."""
-    return NotPermitted(
-        str(state), error.strerror or str(error), "Give another state folder with --state or VIGIE_STATE."
-    )
-
-
 def _hash(before: str, number: int, when: int, kind: str, text: str) -> str:
     line = json.dumps([before, number, when, kind, text], separators=(",", ":"))
     return hashlib.sha256(line.encode()).hexdigest()
-
-
-def explain(path: Path, error: Exception) -> VigieError:
-    """The error for what SQLite said of a file of ours."""
-    problem = str(error)
-    if "disk is full" in problem or "disk I/O error" in problem:
-        return DiskFull(str(path), problem, "Make room, or give another state folder with --state.")
-    if "locked" in problem:
-        return StateInUse(str(path), "another process is busy with it", "Try again in a moment.")
-    if "readonly" in problem or "unable to open" in problem:
-        return NotPermitted(str(path), problem, "Run as the user who owns it, or give another --state.")
-    return JournalBroken(str(path), problem, "Set this file aside (do not delete it) and start again.")
