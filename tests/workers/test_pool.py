@@ -84,6 +84,19 @@ def test_a_caller_that_stops_half_way_does_not_mix_verdicts_up(workers: Workers,
     assert states == [State.ENCRYPTED] + [State.INTACT] * 49
 
 
+def test_a_stream_that_is_left_open_may_end_after_its_workers(tmp_path: Path) -> None:
+    for number in range(50):
+        (tmp_path / f"{number:02}.txt").write_text("text\n")
+    started = Workers(CheckSettings(workers=2))
+    stream = started.judge_all(walk([str(tmp_path)]))
+    next(stream)
+    started.close()
+    stream.close()  # type: ignore[attr-defined] # it is a generator
+    started.close()
+    assert len(list(started.judge_all(walk([str(tmp_path)])))) == 50  # as if it had just been made
+    started.close()
+
+
 def test_a_worker_that_dies_costs_one_verdict(tmp_path: Path) -> None:
     for number in range(40):
         (tmp_path / f"{number:02}.txt").write_text("text\n")

@@ -95,6 +95,8 @@ class _Worker:
             return None
 
     def stop(self) -> None:
+        if self.channel.fileno() < 0:
+            return  # stopped already, or never started
         self.process.kill()
         self.process.join()
         self.process.close()
@@ -126,9 +128,15 @@ class Workers:
 
     def close(self) -> None:
         """End every worker."""
-        for worker in (*self._pool, *([self._single] if self._single else [])):
+        self._end_pool()
+        if self._single is not None:
+            self._single.stop()
+            self._single = None
+
+    def _end_pool(self) -> None:
+        pool, self._pool = self._pool, []
+        for worker in pool:
             worker.stop()
-        self._pool, self._single = [], None
 
     def start(self) -> Isolation:
         """Start the worker that `judge` uses, and say what isolation was had."""
@@ -187,10 +195,10 @@ class Workers:
                     return
                 self._collect(done)
         finally:
-            for worker in self._pool:
-                if worker.tasks:  # the caller stopped half-way: what is still to come must not be mixed up
-                    worker.tasks.clear()
-                    worker.replace()
+            if any(worker.tasks for worker in self._pool):
+                # The caller stopped half-way: what is still to come must not be mixed up with the next run,
+                # for which other workers are started. None is here: this may be the end of the process.
+                self._end_pool()
 
     def _new(self) -> _Worker:
         return _Worker(self._settings.memory << 20)
