@@ -16,7 +16,7 @@ from vigie.journal import Journal
 from vigie.judge import glance
 from vigie.sources.folder import walk
 from vigie.ui.cli import shown
-from vigie.ui.cli.output import emit, options
+from vigie.ui.cli.output import counted, emit, options
 from vigie.watch.events import Sensor
 from vigie.watch.fanotify import Fanotify
 from vigie.watch.folder_events import FolderEvents
@@ -160,7 +160,7 @@ def _details(name: str, event: dict[str, Any]) -> str:
         return f"{event['kind']} {event['executable']} (pid {event['pid']}): {event['outcome']}{until}"
     if name == "stopped":
         left = ", ".join(str(process["pid"]) for process in event["frozen"])
-        return f"{event['incidents']} incidents" + (
+        return counted(event["incidents"], "incident") + (
             f"; still frozen: {left} (`vigie release ID`)" if left else ""
         )
     if name == "trouble":
