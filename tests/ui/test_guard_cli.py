@@ -187,7 +187,7 @@ def test_people_get_short_lines(begin: Callable[..., subprocess.Popen[str]], tmp
     guard.send_signal(signal.SIGINT)
     rest = guard.stdout.read()
     assert guard.wait(20) == 1
-    assert "1 incidents" in rest
+    assert "1 incident" in rest
     with Journal(state) as journal:
         assert [row.body["what"] for row in journal.rows("guard")][::2] == ["start"]
         journal.verify()
