@@ -2,7 +2,6 @@
 
 import io
 from datetime import datetime
-from functools import cache
 from random import Random
 from typing import Any
 
@@ -23,9 +22,9 @@ _SCAN = (496, 702)
 """Width and height of a scanned page: A4 at 60 dots an inch."""
 
 
-@cache
 def _canvas() -> Any:
     """The canvas class, writing binary streams as other programs do (reportlab's default is ASCII 85)."""
+    # For each document: the switch belongs to the library, and who else uses it may turn it back.
     extra.load("reportlab.rl_config").useA85 = 0
     return extra.load("reportlab.pdfgen.canvas").Canvas
 
