@@ -3,6 +3,7 @@
 import random
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -118,17 +119,36 @@ def test_random_bytes_are_no_message_even_behind_a_right_tag() -> None:
     assert sum(map(is_message, heads)) <= 20
 
 
-def test_gpg_itself(tmp_path: Path) -> None:
+@pytest.fixture
+def gpg_home(tmp_path: Path) -> Iterator[Path]:
+    """A home folder of gpg's own, whose agent is ended afterwards."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    yield home
+    if ends := shutil.which("gpgconf"):
+        subprocess.run(
+            [ends, "--homedir", str(home), "--kill", "all"], check=False, capture_output=True, timeout=60
+        )
+
+
+def test_gpg_itself(tmp_path: Path, gpg_home: Path) -> None:
     gpg = shutil.which("gpg")
     if not gpg:
         pytest.skip("needs gpg")
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700)
     plain = tmp_path / "a.txt"
     plain.write_bytes(b"text " * 9000)
     for armour in (False, True):
         target = tmp_path / f"a{armour}.gpg"
-        command = [gpg, "--homedir", str(home), "--batch", "--pinentry-mode", "loopback", "--passphrase", "x"]
+        command = [
+            gpg,
+            "--homedir",
+            str(gpg_home),
+            "--batch",
+            "--pinentry-mode",
+            "loopback",
+            "--passphrase",
+            "x",
+        ]
         command += ["--symmetric", *(["--armor"] if armour else []), "-o", str(target), str(plain)]
         subprocess.run(command, check=True, capture_output=True, timeout=60)
         data = target.read_bytes()
