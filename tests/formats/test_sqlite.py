@@ -164,7 +164,7 @@ def test_a_child_that_is_not_there_and_a_pointer_map_of_noise(tmp_path: Path) ->
 
 
 def test_a_large_database_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "EFFORT", 20 * 4096)
+    monkeypatch.setattr(sqlite, "DECODED", 20 * 4096)
     anatomy = sqlite.dissect(Bytes(database(tmp_path)))
     assert anatomy.flaws == ()
     assert anatomy.notes == ("too large to look at every page",)

@@ -364,7 +364,7 @@ def test_a_flaw_is_encryption_only_where_it_is_random() -> None:
 def test_what_breaks_off_is_encrypted_where_it_is_random(
     data: bytes, state: State, pattern: Pattern | None, ranges: int
 ) -> None:
-    kind = Format("made", "a made one", "", (), lambda _: True, lambda _: anatomy())
+    kind = Format("made", "a made one", "", (), lambda _: True, lambda *_: anatomy())
     verdict = rules.malformed(kind, Malformed(5008, "no such thing"), Randomness(Bytes(data)))
     assert (verdict.state, verdict.pattern, len(verdict.ranges)) == (state, pattern, ranges)
     assert all(4800 < hit.start < 5100 for hit in verdict.ranges)

@@ -6,7 +6,7 @@ sees a path, never decides whether a file is encrypted (the judge does), and nev
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from vigie.model import Anatomy, Blob
 
@@ -14,7 +14,7 @@ HEAD = 4096
 """Bytes of the head of a file that `Format.recognises` is shown (fewer when the file is shorter)."""
 
 EFFORT = 256 * 1024 * 1024
-"""Bytes one dissection may decode or checksum; beyond that, regions are named but not tested."""
+"""Bytes one dissection may read, decode or checksum unless told otherwise: see `Dissect`."""
 
 
 class Malformed(Exception):
@@ -27,6 +27,24 @@ class Malformed(Exception):
         super().__init__(f"at byte {offset}: {what}")
         self.offset = offset
         self.what = what
+
+
+class Dissect(Protocol):
+    """How a format takes a blob apart. Bounded in time and memory on any input."""
+
+    def __call__(self, blob: Blob, effort: int = EFFORT, /) -> Anatomy:
+        """The anatomy of a blob.
+
+        `effort` is how many bytes may be read, decoded or checksummed, all in all: a hurried look at a large
+        file gives less, `vigie check --full` gives all it takes. Where it does not reach, regions are named
+        but not tested, and `Anatomy.notes` says so. Headers, tables and directories come first, then the two
+        ends, then places spread over the rest.
+
+        Raises:
+            Malformed: the blob cannot be this format at all.
+            Unreadable: as the blob does.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +61,24 @@ class Format:
     """Endings (lower case, no dot) that promise this format: a file so named that is none is broken."""
     recognises: Callable[[bytes], bool]
     """Whether the head (at most `HEAD` bytes) is surely this format. Must not raise on any input."""
-    dissect: Callable[[Blob], Anatomy]
-    """The anatomy. Bounded in time and memory on any input; raises `Malformed` and `Unreadable` only."""
+    dissect: Dissect
     weak_suffixes: tuple[str, ...] = ()
     """Endings that only hint: other formats use them too (".db", ".dat")."""
     textual: bool = False
     """Whether it is written in characters: what is random in it then shows in the characters, too."""
+
+
+class Effort:
+    """What is left of the bytes one dissection may decode or checksum (see `Dissect`)."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int = EFFORT) -> None:
+        self.left = left
+
+    def spend(self, count: int) -> None:
+        """Take `count` bytes off."""
+        self.left -= count
 
 
 class Cursor:

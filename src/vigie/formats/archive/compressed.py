@@ -9,11 +9,10 @@ from typing import Protocol
 
 import zstandard
 
-from vigie.formats.archive.deflate import Effort
-from vigie.formats.contract import Format, Malformed
+from vigie.formats.contract import EFFORT, Effort, Format, Malformed
 from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
-EFFORT = 64 * 1024 * 1024
+DECODED = 64 * 1024 * 1024
 """Bytes decoded of one file: less than `contract.EFFORT`, for bzip2 and LZMA run at 20 to 100 MB/s."""
 MEMORY = 128 * 1024 * 1024
 """What a decoder may ask for; a file that needs more is named and not tested."""
@@ -92,7 +91,7 @@ _ZSTD = Codec(
 
 def _decode(name: str, blob: Blob, codec: Codec) -> Anatomy:
     """Follow the streams of a file, one behind the other."""
-    effort = Effort(EFFORT)
+    effort = Effort(DECODED)
     flaws: list[Flaw] = []
     notes: list[str] = []
     regions = [Region(0, blob.size, Kind.CODED, f"{name} stream")]
@@ -154,7 +153,7 @@ def _zstd_head(head: bytes) -> bool:
     return head.startswith(b"\x28\xb5\x2f\xfd") and len(head) > 5 and not head[4] & 0x08
 
 
-def _sevenzip(blob: Blob) -> Anatomy:
+def _sevenzip(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     """Start header and next header with their CRC-32 (7zFormat.txt); the streams between are not decoded."""
     head = blob.at(0, 32)
     if not head.startswith(b"7z\xbc\xaf\x27\x1c") or len(head) < 32:
@@ -167,7 +166,7 @@ def _sevenzip(blob: Blob) -> Anatomy:
         flaws.append(Flaw(0, 32, "the CRC-32 of the start header does not match", checksum=True))
     elif end > blob.size:
         flaws.append(Flaw(blob.size, blob.size, "the file ends before its end header"))
-    elif length <= EFFORT:
+    elif length <= DECODED:
         checked = length
         if zlib.crc32(blob.at(start, length)) != int.from_bytes(head[28:32], "little"):
             flaws.append(Flaw(start, end, "the CRC-32 of the end header does not match", checksum=True))
@@ -180,7 +179,7 @@ def _sevenzip(blob: Blob) -> Anatomy:
 def _tested(name: str, title: str, where: str, suffixes: tuple[str, ...], codec: Codec) -> Format:
     recognises = {"xz": _xz_head, "bzip2": _bzip2_head, "zstd": _zstd_head}[name]
 
-    def dissect(blob: Blob) -> Anatomy:
+    def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
         if not recognises(blob.at(0, 16)):
             raise Malformed(0, f"no {name} header")
         return _decode(name, blob, codec)
@@ -194,7 +193,7 @@ def _named(name: str, title: str, where: str, suffixes: tuple[str, ...], *magic:
     def recognises(head: bytes) -> bool:
         return bool(magic) and head.startswith(magic)
 
-    def dissect(blob: Blob) -> Anatomy:
+    def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
         if magic and not blob.at(0, 16).startswith(magic):
             raise Malformed(0, f"no {name} signature")
         regions = (Region(0, blob.size, Kind.CODED, f"{name} data"),) if blob.size else ()

@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 from enum import Enum
 
-from vigie.formats.contract import EFFORT
+from vigie.formats.contract import Effort
 from vigie.model import Blob
 
 SLICE = 4096
@@ -20,19 +20,6 @@ LATE = 16 * 1024
 
 _PRODUCE = 1024 * 1024
 _FETCH = 256 * 1024
-
-
-class Effort:
-    """What is left of the bytes one dissection may decode or checksum (`contract.EFFORT`)."""
-
-    __slots__ = ("left",)
-
-    def __init__(self, left: int = EFFORT) -> None:
-        self.left = left
-
-    def spend(self, count: int) -> None:
-        """Take `count` bytes off."""
-        self.left -= count
 
 
 class Stop(Enum):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from vigie.formats.archive.openpgp import is_message
-from vigie.formats.contract import Format, Malformed
+from vigie.formats.contract import EFFORT, Dissect, Format, Malformed
 from vigie.model import Anatomy, Blob, Charset, Kind, Region
 
 OLE2_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -12,29 +12,27 @@ _PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _REACH = 64 * 1024
 
 
-def _opaque(name: str, what: str) -> Callable[[Blob], Anatomy]:
-    def dissect(blob: Blob) -> Anatomy:
+def _opaque(name: str, what: str) -> Dissect:
+    def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
         regions = (Region(0, blob.size, Kind.OPAQUE, what),) if blob.size else ()
         return Anatomy(name, regions, notes=(NOTE,))
 
     return dissect
 
 
-def _armoured(name: str, what: str) -> Callable[[Blob], Anatomy]:
+def _armoured(name: str, what: str) -> Dissect:
     """Ciphertext written as text: anything but text in it is foreign."""
 
-    def dissect(blob: Blob) -> Anatomy:
+    def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
         return Anatomy(name, (Region(0, blob.size, Kind.STRUCTURED, what, Charset.UTF8),), notes=(NOTE,))
 
     return dissect
 
 
-def _checked(
-    recognises: Callable[[bytes], bool], dissect: Callable[[Blob], Anatomy], what: str
-) -> Callable[[Blob], Anatomy]:
+def _checked(recognises: Callable[[bytes], bool], dissect: Dissect, what: str) -> Dissect:
     """`dissect`, for a file that must have the header `recognises` knows, whatever its name promised."""
 
-    def checked(blob: Blob) -> Anatomy:
+    def checked(blob: Blob, _effort: int = EFFORT) -> Anatomy:
         if not recognises(blob.at(0, 4096)):
             raise Malformed(0, f"no header of {what}")
         return dissect(blob)
@@ -75,7 +73,7 @@ def _package(head: bytes) -> bool:
     return head.startswith(OLE2_MAGIC) and _PACKAGE in head
 
 
-def dissect_package(blob: Blob) -> Anatomy:
+def dissect_package(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     """An Office file under a password: an OLE2 file with a stream "EncryptedPackage" (MS-OFFCRYPTO 2.3.4.4).
 
     Raises:
@@ -94,7 +92,7 @@ def dissect_package(blob: Blob) -> Anatomy:
     return _opaque("ooxml-encrypted", "encrypted Office document")(blob)
 
 
-def _by_name(blob: Blob) -> Anatomy:
+def _by_name(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     """Without a header to look at, nothing can be told."""
     return _opaque("encrypted", "a container without a header that can be known")(blob)
 

@@ -3,8 +3,8 @@
 import re
 import struct
 
-from vigie.formats.archive.deflate import LATE, Effort, Stop, inflate
-from vigie.formats.contract import Cursor, Format, Malformed
+from vigie.formats.archive.deflate import LATE, Stop, inflate
+from vigie.formats.contract import EFFORT, Cursor, Effort, Format, Malformed
 from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
 MAGIC = b"\x1f\x8b\x08"
@@ -21,7 +21,7 @@ def recognises(head: bytes) -> bool:
     return head.startswith(MAGIC) and len(head) >= 10 and not head[3] & _RESERVED
 
 
-def dissect(blob: Blob) -> Anatomy:
+def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     """Members one after another, then nothing, zeros (tape blocks) or foreign bytes.
 
     Raises:

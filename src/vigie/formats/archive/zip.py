@@ -3,9 +3,9 @@
 import struct
 from dataclasses import dataclass, field
 
-from vigie.formats.archive.deflate import LATE, Effort, Stop, crc32, inflate
+from vigie.formats.archive.deflate import LATE, Stop, crc32, inflate
 from vigie.formats.archive.zip_directory import ENTRY_MAGIC, Member, find_end, read_entries
-from vigie.formats.contract import Format, Malformed
+from vigie.formats.contract import EFFORT, Effort, Format, Malformed
 from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
 LOCAL = struct.Struct("<4s5H3L2H")
@@ -76,7 +76,7 @@ def local_header(head: bytes) -> tuple[int, ...] | None:
     return fields
 
 
-def dissect(blob: Blob) -> Anatomy:
+def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     """The anatomy of a ZIP file.
 
     Raises:

@@ -3,13 +3,13 @@
 import struct
 from collections.abc import Iterator
 
-from vigie.formats.contract import Format, Malformed
+from vigie.formats.contract import EFFORT, Format, Malformed
 from vigie.formats.data import sqlite_page
 from vigie.formats.data.sqlite_page import Layout, Page
 from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
 MAGIC = b"SQLite format 3\x00"
-EFFORT = 64 * 1024 * 1024
+DECODED = 64 * 1024 * 1024
 """Bytes of pages that are looked at cell by cell: less than `contract.EFFORT`, for this is Python's work."""
 FLAWS = 256
 """Broken pages told apart; beyond, the last flaw grows."""
@@ -29,7 +29,7 @@ def _page_size(head: bytes) -> int | None:
     return size if 512 <= size <= 65536 and not size & (size - 1) and size - head[20] >= 480 else None
 
 
-def dissect(blob: Blob) -> Anatomy:
+def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     """The anatomy of a database: the headers of its pages are tested, their content may be anything.
 
     Raises:
@@ -55,7 +55,7 @@ class _Walk:
         self.blob = blob
         self.head = head
         self.layout = layout
-        self.left = EFFORT // layout.size
+        self.left = DECODED // layout.size
         self.seen: set[int] = set()
         self.spans: list[tuple[int, int]] = []
         self.flaws: dict[int, str] = {}

@@ -62,7 +62,7 @@ def recognises(head: bytes) -> bool:
     return version == _VERSION and 512 <= page <= 65536 and not page & (page - 1)
 
 
-def dissect(blob: Blob) -> Anatomy:
+def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     """The frames of the current run; what an earlier run left behind them is stale and says nothing.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import re
 
-from vigie.formats.contract import Format
+from vigie.formats.contract import EFFORT, Format
 from vigie.formats.office import xml
 from vigie.model import Anatomy, Blob
 
@@ -14,7 +14,7 @@ def _recognises(head: bytes) -> bool:
     return found is not None and found[0] == "ClinicalDocument" and _NAMESPACE.search(found[1]) is not None
 
 
-def _dissect(blob: Blob) -> Anatomy:
+def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     return xml.read(blob, "cda")
 
 

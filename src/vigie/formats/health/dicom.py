@@ -3,7 +3,7 @@
 import struct
 import zlib
 
-from vigie.formats.contract import Bytes, Format, Malformed
+from vigie.formats.contract import EFFORT, Bytes, Format, Malformed
 from vigie.formats.health.dicom_elements import Syntax, Walk
 from vigie.formats.health.dicom_frames import CHECKS
 from vigie.formats.health.dicom_sheet import Sheet
@@ -136,7 +136,7 @@ def _inflated(blob: Blob, start: int, sheet: Sheet) -> bytes | None:
     return b"".join(parts) if total <= MAX_INFLATED else None
 
 
-def _dissect(blob: Blob) -> Anatomy:
+def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     head = blob.at(0, 4096)
     sheet = Sheet(0)
     syntax = None

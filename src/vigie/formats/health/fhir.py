@@ -2,7 +2,7 @@
 
 import re
 
-from vigie.formats.contract import HEAD, Format
+from vigie.formats.contract import EFFORT, HEAD, Format
 from vigie.formats.office import json, text, xml
 from vigie.model import Anatomy, Blob
 
@@ -21,7 +21,7 @@ def _recognises(head: bytes) -> bool:
     return _RESOURCE.search(text.read_head(head)) is not None and json.starts(head)
 
 
-def _dissect(blob: Blob) -> Anatomy:
+def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     if text.read_head(blob.at(0, HEAD)).lstrip().startswith("<"):
         return xml.read(blob, "fhir")
     return json.read(blob, "fhir")

@@ -2,7 +2,7 @@
 
 import re
 
-from vigie.formats.contract import HEAD, Format, Malformed
+from vigie.formats.contract import EFFORT, HEAD, Format, Malformed
 from vigie.formats.office import text
 from vigie.model import Anatomy, Blob, Charset, Flaw, Kind, Region
 
@@ -19,7 +19,7 @@ def _recognises(head: bytes) -> bool:
     return _HEADER.match(text.read_head(head[:512])) is not None
 
 
-def _dissect(blob: Blob) -> Anatomy:
+def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     head = blob.at(0, HEAD)
     header = _HEADER.match(text.read_head(head[:512]))
     found = text.survey(blob)

@@ -7,7 +7,7 @@ scan (B.1.1.5). Random bytes break that about 15 times in 4 KiB, which is how an
 import re
 from collections.abc import Iterator
 
-from vigie.formats.contract import Format, Malformed
+from vigie.formats.contract import EFFORT, Format, Malformed
 from vigie.formats.media.jpeg_tables import SOF, segment_fault
 from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
@@ -34,7 +34,7 @@ def recognises(head: bytes) -> bool:
     return head.startswith(b"\xff\xd8\xff") and len(head) >= 6 and head[3] in _FIRST and head[4:6] >= b"\0\2"
 
 
-def dissect(blob: Blob) -> Anatomy:
+def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     """The anatomy of one image, and of nothing behind its EOI.
 
     Raises:

@@ -4,8 +4,8 @@ import re
 import struct
 import zlib
 
-from vigie.formats.archive.deflate import Effort, crc32
-from vigie.formats.contract import Format, Malformed
+from vigie.formats.archive.deflate import crc32
+from vigie.formats.contract import EFFORT, Effort, Format, Malformed
 from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -45,7 +45,7 @@ def raw_size(header: bytes) -> int | None:
     return total
 
 
-def dissect(blob: Blob) -> Anatomy:
+def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     """Chunks up to IEND (section 5.3).
 
     Raises:

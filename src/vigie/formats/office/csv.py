@@ -1,6 +1,6 @@
 """Delimited text: text, with what its first lines say about columns (RFC 4180, loosely)."""
 
-from vigie.formats.contract import HEAD, Format
+from vigie.formats.contract import EFFORT, HEAD, Format
 from vigie.formats.office import text
 from vigie.model import Anatomy, Blob, Kind, Region
 
@@ -12,7 +12,7 @@ def _recognises(_head: bytes) -> bool:
     return False
 
 
-def _dissect(blob: Blob) -> Anatomy:
+def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     if not blob.size:
         return Anatomy("csv", ())
     found = text.survey(blob)

@@ -3,7 +3,7 @@
 import json
 import re
 
-from vigie.formats.contract import HEAD, Format
+from vigie.formats.contract import EFFORT, HEAD, Format
 from vigie.formats.office import text
 from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
@@ -134,7 +134,7 @@ def _ends(blob: Blob, codec: str) -> tuple[Flaw, ...]:
     return (Flaw(blob.size - 1, blob.size, "JSON that does not end as it began"),)
 
 
-def _dissect(blob: Blob) -> Anatomy:
+def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     return read(blob, "json")
 
 

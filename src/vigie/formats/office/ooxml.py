@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from vigie.formats.archive import encrypted
 from vigie.formats.archive.zip import LOCAL, LOCAL_MAGIC, survey
-from vigie.formats.contract import Format
+from vigie.formats.contract import EFFORT, Dissect, Format
 from vigie.model import Anatomy, Blob
 
 CONTENT_TYPES = "[Content_Types].xml"
@@ -31,8 +31,8 @@ def _recogniser(folder: bytes) -> Callable[[bytes], bool]:
     return recognises
 
 
-def _dissector(name: str, folder: str) -> Callable[[Blob], Anatomy]:
-    def dissect(blob: Blob) -> Anatomy:
+def _dissector(name: str, folder: str) -> Dissect:
+    def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
         """The anatomy of the ZIP; a file under a password is an OLE2 file instead.
 
         Raises:

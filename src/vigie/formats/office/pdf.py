@@ -3,7 +3,7 @@
 import re
 from bisect import bisect
 
-from vigie.formats.contract import Format, Malformed
+from vigie.formats.contract import EFFORT, Format, Malformed
 from vigie.formats.office import pdf_text
 from vigie.formats.office.pdf_objects import Outline, outline, search_back
 from vigie.formats.office.pdf_streams import Tests
@@ -30,7 +30,7 @@ def recognises(head: bytes) -> bool:
     return bool(_HEADER.match(head.lstrip(b"\xef\xbb\xbf\0\t\n\x0c\r ")) or _JUNK.search(head[:1100]))
 
 
-def dissect(blob: Blob) -> Anatomy:
+def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     """The anatomy of a PDF file.
 
     Raises:

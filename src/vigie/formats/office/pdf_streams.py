@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
-from vigie.formats.archive.deflate import LATE, Effort, Stop, inflate
-from vigie.formats.contract import Malformed
+from vigie.formats.archive.deflate import LATE, Stop, inflate
+from vigie.formats.contract import Effort, Malformed
 from vigie.formats.media.jpeg import Walk
 from vigie.formats.office.pdf_objects import Stream
 from vigie.model import Blob, Flaw, Kind, Region

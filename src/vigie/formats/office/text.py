@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vigie.formats.contract import HEAD, Format, Malformed
+from vigie.formats.contract import EFFORT, HEAD, Format, Malformed
 from vigie.model import Anatomy, Blob, Charset, Flaw, Kind, Region
 
 SLICE = 1024 * 1024
@@ -239,7 +239,7 @@ def _survey_wide(blob: Blob, codec: str) -> TextSurvey:
     return TextSurvey(Charset.UTF16, codec, tuple(flaws), notes)
 
 
-def _dissect(blob: Blob) -> Anatomy:
+def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     if not blob.size:
         return Anatomy("text", ())
     found = survey(blob)

@@ -159,7 +159,7 @@ def _charset(blob: Blob) -> Charset:
     return Charset.UTF8
 
 
-def _dissect(blob: Blob) -> Anatomy:
+def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     return read(blob, "xml")
 
 
