@@ -153,6 +153,13 @@ class Likeness:
     """`MAP_CELLS` bytes: that share for each equal part of the file, 0 to 255; empty for an empty file."""
 
 
+class Period(NamedTuple):
+    """The rhythm of a regular intermittent pattern: bytes overwritten, then bytes left alone."""
+
+    on: int
+    off: int
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What the judge says of one version of one file. Not a boolean: `bool(verdict)` raises."""
@@ -165,6 +172,10 @@ class Verdict:
     confidence: float = 0.0
     evidence: tuple[str, ...] = ()
     likeness: Likeness | None = None
+    period: Period | None = None
+    """Of an intermittent pattern, where it is regular."""
+    read: int = 0
+    """Bytes of the file whose randomness was measured."""
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a verdict is not a boolean: compare verdict.state with a State")
@@ -175,15 +186,17 @@ class Verdict:
         return cls(state=State.SKIPPED, evidence=(reason,))
 
     def record(self) -> dict[str, Any]:
-        """The promised JSON keys of DESIGN.md ("Command line"), without path and size."""
+        """The promised JSON keys of DESIGN.md ("Command line"), without path and size, and two more (0007)."""
         return {
             "verdict": self.state.value,
             "format": self.format,
             "pattern": self.pattern.value if self.pattern else None,
+            "period": list(self.period) if self.period else None,
             "ranges": [list(r) for r in self.ranges],
             "basis": self.basis.value if self.basis else None,
             "confidence": round(self.confidence, 4),
             "evidence": list(self.evidence),
+            "read": self.read,
         }
 
 

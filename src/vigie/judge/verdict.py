@@ -11,8 +11,10 @@ from vigie.judge.randomness import Randomness
 from vigie.model import Anatomy, Blob, Likeness, Verdict
 
 
-def judge(blob: Blob, name: str, before: Likeness | None = None) -> Verdict:
+def judge(blob: Blob, name: str, before: Likeness | None = None, *, full: bool = False) -> Verdict:  # noqa: ARG001 - TEMPORARY
     """Judge a blob called `name`, against the version before where one is known (a `model.Judge`).
+
+    With `full`, every byte of it is read; otherwise of large files a stated sample.
 
     Never raises for what the bytes are; `Unreadable` becomes a *skipped* verdict with the reason.
     """
