@@ -89,6 +89,8 @@ class Flaw:
     what: str
     checksum: bool = False
     """Whether a checksum says so (rather than grammar)."""
+    throughout: bool = False
+    """Whether every block of it was seen to be broken, rather than only its start."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,9 @@ from itertools import pairwise
 from vigie.model import Charset
 
 
-def block_chi2(data: bytes) -> list[float]:
-    result = []
-    for start in range(0, len(data), 4096):
-        block = data[start : start + 4096]
-        if len(block) == 4096 or len(block) >= 1024:
-            expected = len(block) / 256
-            result.append(sum((block.count(value) - expected) ** 2 / expected for value in range(256)))
-    return result
+def block_histograms(data: bytes) -> list[list[int]]:
+    blocks = [data[start : start + 4096] for start in range(0, len(data) - 4095, 4096)]
+    return [[block.count(value) for value in range(256)] for block in blocks]
 
 
 def random_cell(cell: bytes) -> bool:
@@ -27,8 +22,12 @@ def random_cell(cell: bytes) -> bool:
     return True
 
 
-def random_cells(data: bytes) -> list[bool]:
-    return [random_cell(data[start : start + 64]) for start in range(0, len(data) - 63, 64)]
+def cell_masks(data: bytes) -> list[int]:
+    result = [0] * ((len(data) + 4095) // 4096)
+    for number, start in enumerate(range(0, len(data) - 63, 64)):
+        if random_cell(data[start : start + 64]):
+            result[number // 64] |= 1 << number % 64
+    return result
 
 
 def random_fine(data: bytes) -> list[bool]:
@@ -74,11 +73,11 @@ def _utf8(data: bytes) -> list[int]:
             1 if 0xC2 <= value <= 0xDF else 2 if 0xE0 <= value <= 0xEF else 3 if 0xF0 <= value <= 0xF4 else 0
         )
     result = []
-    due = 0
     for start in range(0, len(data), 16):
         cell = range(start, min(start + 16, len(data)))
         has_control = any(_control(data[i]) for i in cell)
-        result.append(sum(bad[i] for i in cell) if has_control else 0)
+        high = sum(data[i] >= 0x80 for i in cell)
+        result.append(sum(bad[i] for i in cell) if has_control and high >= 3 else 0)
     return result
 
 

@@ -11,7 +11,7 @@
 from dataclasses import replace
 
 from vigie.judge.randomness import Randomness, merged
-from vigie.judge.rules import MOST_RANGES
+from vigie.judge.shape import MOST_RANGES
 from vigie.model import MAP_CELLS, Basis, Likeness, Pattern, Range, State, Verdict
 
 CALM, WILD = 0.3, 0.9
@@ -36,7 +36,7 @@ def against(verdict: Verdict, randomness: Randomness, before: Likeness) -> Verdi
     if len(before.map) != MAP_CELLS:
         return verdict
     turned = [a <= CELL_CALM and b >= CELL_WILD for a, b in zip(before.map, now, strict=True)]
-    head = randomness.random_from_start()
+    head = randomness.random_until(0, randomness.size)
     if before.map[0] <= CELL_CALM and head >= 512:
         said = f"was {was} whose head was not random; the first {head:,} bytes are now"
         return _encrypted(verdict, before, Pattern.HEADER, (Range(0, head),), said, 0.9)

@@ -1,12 +1,13 @@
 """Randomness, measured block by block: compiled loops over bytes. Each has a naive twin in the tests.
 
-Three scales, because attackers choose theirs (64 bytes on, 128 off; 16 on, 16 off; whole files):
+Four scales, because attackers choose theirs (64 bytes on, 128 off; 16 on, 16 off; whole files):
 
-- `block_chi2`: Pearson's chi-square of the byte histogram against the uniform one, 4 KiB at a time
-  (255 degrees of freedom: mean 255, standard deviation 22.6 for random bytes);
-- `random_cells`: which cells of 64 bytes look random, by their distinct values, high bits, set bits and
+- `cell_masks`: which cells of 64 bytes look random, by their distinct values, high bits, set bits and
   the distance between neighbours (raw pixels and samples have close neighbours, random bytes have not);
+  one bit a cell, one word a block of 4 KiB;
 - `random_fine`: the same for cells of 16 bytes, rougher: for places where something else already failed;
+- `block_histograms`: how often each byte value stands in a block of 4 KiB, for the tests of uniformity in
+  `randomness`, which tell compressed from encrypted;
 - `impossible_bytes`: how many bytes of each 16-byte cell cannot stand in a text of a given character set.
 
 All take `uint8` arrays of one dimension and release the interpreter lock.
@@ -25,13 +26,15 @@ Bytes = NDArray[np.uint8]
 F = TypeVar("F", bound=Callable[..., Any])
 
 BLOCK = 4096
-"""Bytes of a chi-square block."""
+"""Bytes of a block: a word of `cell_masks`, a row of `block_histograms`."""
 CELL = 64
 """Bytes of a randomness cell."""
 FINE = 16
 """Bytes of a text cell."""
 
 _POPCOUNT = np.array([value.bit_count() for value in range(256)], dtype=np.uint8)
+_ONE = np.uint64(1)
+_LOW6 = np.uint8(63)
 
 MIN_DISTINCT = 48
 """Of 64 random bytes 56.8 differ on average (standard deviation 2.3); 48 is 3.8 deviations below."""
@@ -53,67 +56,85 @@ def _compiled(function: F) -> F:
 
 
 @_compiled
-def block_chi2(data: Bytes) -> NDArray[np.float64]:
-    """Chi-square of each block of `BLOCK` bytes; a last block of at least 1,024 bytes counts too.
+def _bits(word: Any) -> Any:
+    """Set bits of a 64-bit word, summed side by side; LLVM knows the shape and makes it one instruction."""
+    word = word - ((word >> _ONE) & np.uint64(0x5555555555555555))
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
+
+
+@_compiled
+def _looks_random(cell: Bytes, words: Any) -> bool:
+    # Cheap tests first, in loops of fixed length over 32-bit numbers: the compiler makes vectors of them.
+    high = np.int32(0)
+    for i in range(CELL):
+        high += np.int32(cell[i] >> 7)
+    if high < HIGH_LOW or high > HIGH_HIGH:
+        return False
+    bits = np.uint64(0)
+    for i in range(CELL // 8):
+        bits += _bits(words[i])
+    if bits < BITS_LOW or bits > BITS_HIGH:
+        return False
+    step1 = step2 = step3 = step4 = np.int32(0)
+    for i in range(CELL - 4):
+        value = np.int32(cell[i])
+        step1 += abs(np.int32(cell[i + 1]) - value)
+        step2 += abs(np.int32(cell[i + 2]) - value)
+        step3 += abs(np.int32(cell[i + 3]) - value)
+        step4 += abs(np.int32(cell[i + 4]) - value)
+    for i in range(CELL - 4, CELL - 1):
+        value = np.int32(cell[i])
+        step1 += abs(np.int32(cell[i + 1]) - value)
+        if i < CELL - 2:
+            step2 += abs(np.int32(cell[i + 2]) - value)
+        if i < CELL - 3:
+            step3 += abs(np.int32(cell[i + 3]) - value)
+    if step1 < MIN_STEP * (CELL - 1) or step2 < MIN_STEP * (CELL - 2):
+        return False
+    if step3 < MIN_STEP * (CELL - 3) or step4 < MIN_STEP * (CELL - 4):
+        return False
+    # Distinct values: a set of 256 bits in four registers.
+    seen0 = seen1 = seen2 = seen3 = np.uint64(0)
+    for i in range(CELL):
+        bit = _ONE << np.uint64(cell[i] & _LOW6)
+        quarter = cell[i] >> 6
+        seen0 |= bit if quarter == 0 else np.uint64(0)
+        seen1 |= bit if quarter == 1 else np.uint64(0)
+        seen2 |= bit if quarter == 2 else np.uint64(0)
+        seen3 |= bit if quarter == 3 else np.uint64(0)
+    return bool(_bits(seen0) + _bits(seen1) + _bits(seen2) + _bits(seen3) >= MIN_DISTINCT)
+
+
+@_compiled
+def cell_masks(data: Bytes) -> NDArray[np.uint64]:
+    """Which whole cells of `CELL` bytes look random (99.8 % of truly random ones do): one word a block.
 
     Returns:
-        float64 of shape (blocks,); a file shorter than 1,024 bytes has none.
+        uint64 of shape (ceil(data.size / BLOCK),); bit i of a word is the block's cell i.
     """
-    whole = data.size // BLOCK
-    rest = data.size - whole * BLOCK
-    count = whole + (1 if rest >= 1024 else 0)
-    result = np.empty(count, np.float64)
-    histogram = np.empty(256, np.int64)
-    for block in range(count):
-        start = block * BLOCK
-        end = min(start + BLOCK, data.size)
-        histogram[:] = 0
-        for i in range(start, end):
-            histogram[data[i]] += 1
-        squares = 0
-        for value in range(256):
-            squares += histogram[value] * histogram[value]
-        length = end - start
-        result[block] = squares * 256.0 / length - length
+    result = np.zeros((data.size + BLOCK - 1) // BLOCK, np.uint64)
+    count = data.size // CELL
+    words = data[: count * CELL].view(np.uint64)
+    for cell in range(count):
+        if _looks_random(data[cell * CELL : cell * CELL + CELL], words[cell * 8 : cell * 8 + 8]):
+            result[cell // 64] |= _ONE << np.uint64(cell % 64)
     return result
 
 
 @_compiled
-def random_cells(data: Bytes) -> NDArray[np.bool_]:
-    """Which whole cells of `CELL` bytes look random (99.8 % of truly random ones do).
+def block_histograms(data: Bytes) -> NDArray[np.int32]:
+    """How often each byte value stands in each whole block of `BLOCK` bytes.
 
     Returns:
-        bool of shape (data.size // CELL,).
+        int32 of shape (data.size // BLOCK, 256).
     """
-    count = data.size // CELL
-    result = np.zeros(count, np.bool_)
-    seen = np.full(256, -1, np.int64)
-    for cell in range(count):
-        start = cell * CELL
-        distinct = 0
-        high = np.int64(0)
-        for i in range(start, start + CELL):
-            value = data[i]
-            high += value >> 7
-            if seen[value] != cell:
-                seen[value] = cell
-                distinct += 1
-        if distinct < MIN_DISTINCT or high < HIGH_LOW or high > HIGH_HIGH:
-            continue
-        bits = np.int64(0)
-        for i in range(start, start + CELL):
-            bits += _POPCOUNT[data[i]]
-        if bits < BITS_LOW or bits > BITS_HIGH:
-            continue
-        spread = True
-        for lag in range(1, 5):
-            step = np.int64(0)  # a plain int would turn unsigned, and wrap
-            for i in range(start + lag, start + CELL):
-                step += abs(np.int64(data[i]) - np.int64(data[i - lag]))
-            if step < MIN_STEP * (CELL - lag):
-                spread = False
-                break
-        result[cell] = spread
+    result = np.zeros((data.size // BLOCK, 256), np.int32)
+    for block in range(result.shape[0]):
+        row = result[block]
+        for i in range(block * BLOCK, block * BLOCK + BLOCK):
+            row[data[i]] += 1
     return result
 
 
@@ -150,13 +171,16 @@ def random_fine(data: Bytes) -> NDArray[np.bool_]:
 
 @_compiled
 def _impossible_utf8(data: Bytes, result: Bytes) -> None:
-    # A text that mixes UTF-8 and Latin-1 has invalid bytes, but no control characters among them: cells
-    # without one are not counted, or a line of French in the wrong encoding would look like an attack.
+    # A text that mixes UTF-8 and Latin-1 has invalid bytes, but no control characters among them, and one
+    # that is padded with zeros has control characters, but no high bytes: cells without both are not counted,
+    # or a line of French in the wrong encoding would look like an attack.
     controls = np.zeros(result.size, np.uint8)
+    high = np.zeros(result.size, np.uint8)
     expected = 0  # continuation bytes still due (RFC 3629 section 3)
     for i in range(data.size):
         value = data[i]
         bad = False
+        high[i // FINE] += value >> 7
         if expected > 0 and 0x80 <= value < 0xC0:
             expected -= 1
             continue
@@ -180,7 +204,7 @@ def _impossible_utf8(data: Bytes, result: Bytes) -> None:
         if bad:
             result[i // FINE] += 1
     for cell in range(result.size):
-        if controls[cell] == 0:
+        if controls[cell] == 0 or high[cell] < 3:
             result[cell] = 0
 
 
@@ -264,8 +288,8 @@ def glance(head: bytes) -> bool:
 def warm() -> None:
     """Compile every kernel, or load it from the cache, before the first file and confinement."""
     data = np.frombuffer(bytes(BLOCK), np.uint8)
-    block_chi2(data)
-    random_cells(data)
+    cell_masks(data)
+    block_histograms(data)
     random_fine(data)
     for charset in (Charset.UTF8, Charset.LATIN1, Charset.UTF16):
         impossible_bytes(data, charset)

@@ -1,140 +1,211 @@
-"""Where in a file random-looking bytes stand: the kernels, run once over a blob or over a stated sample."""
+"""Where in a file random-looking bytes stand: the kernels, run over a blob or over a stated sample of it.
+
+Nothing of the file is kept but one word a block (`kernels.cell_masks`); what is asked about a place in
+particular is read again. So the memory for a file of a terabyte is that of its sample.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vigie.judge import kernels
 from vigie.judge.kernels import BLOCK, CELL, FINE
+from vigie.judge.sampling import windows
 from vigie.model import MAP_CELLS, Blob, Charset, Range
 
-WHOLE = 64 * 1024 * 1024
-"""Files up to this size are read to the last byte."""
-HEAD, TAIL = 4 * 1024 * 1024, 1024 * 1024
-"""Of larger ones: the head, the tail, and evenly between"""
-WINDOW = 256 * 1024
-"""windows of this size, `WHOLE` bytes in all."""
-
+_SLICE = 1024 * 1024
+_GATHER = 256
+"""Blocks of a sample that are measured in one go."""
 UNIFORM_MEAN, UNIFORM_DEVIATION = 255.0, 22.6
 """Chi-square of a block of random bytes: 255 degrees of freedom, variance twice that."""
 TEXT_HIT = 4
 """Impossible bytes among 16 that make a text cell a hit: random ones have 8."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One stretch that was read, with what the kernels say of it; `start` is a multiple of `BLOCK`."""
-
-    start: int
-    data: kernels.Bytes
-    cells: NDArray[np.bool_]
-    chi2: NDArray[np.float64]
+DOTTED = 0.25
+"""Share of random fine cells in a block that is struck in small steps; healthy ones stay below a tenth."""
+_NEAR = 64 * 1024
+"""Bytes that are read to look at one place."""
+_BLOCKS = 64
+"""Blocks that a test of uniformity looks at: with more it only gets slower."""
+_SURE = 12.0
+"""Natural logarithm of the odds that a tail is compressed rather than random, at which it is believed."""
+_OVERFIT = 170.0
+"""A histogram that is learnt from random bytes fits them better than the uniform one: by 127 (half of the 255
+degrees of freedom) on average, with a deviation of 11; this is four of them more."""
+_CONTROLS = bytes(v for v in range(256) if (v < 0x20 and not (8 <= v <= 13 or v == 0x1B)) or v == 0x7F)
+_OTHERS = bytes(v for v in range(256) if v not in _CONTROLS)
+_BITS = np.array([value.bit_count() for value in range(256)], np.uint8)
 
 
 class Randomness:
-    """The randomness of one blob.
+    """The randomness of one blob; with `full`, of every block of it.
 
     Raises:
-        Unreadable: as the blob does.
+        Unreadable: as the blob does, here and in every method that looks at a place.
     """
 
-    def __init__(self, blob: Blob) -> None:
+    def __init__(self, blob: Blob, *, full: bool = False) -> None:
         self.size = blob.size
-        self.windows = tuple(_measure(blob, start, length) for start, length in _sample(blob.size))
-        self.read = sum(window.data.size for window in self.windows)
-        cells = sum(window.cells.size for window in self.windows)
-        self.share = (
-            sum(int(window.cells.sum()) for window in self.windows) / cells if cells else self._small()
-        )
+        self._blob = blob
+        self.windows = tuple(windows(blob.size, full=full))
+        self.read = sum(length for _, length in self.windows)
+        parts = list(_measured(blob, self.windows))
+        self.blocks = np.concatenate([numbers for numbers, _ in parts]) if parts else np.empty(0, np.int64)
+        """Numbers of the blocks that were read, rising: int64 of shape (n,)."""
+        self.masks = np.concatenate([masks for _, masks in parts]) if parts else np.empty(0, np.uint64)
+        """Their words of random cells: uint64 of shape (n,)."""
+        self._counts = _BITS[self.masks.view(np.uint8)].reshape(-1, 8).sum(axis=1)
+        cells = sum(length // CELL for _, length in self.windows)
+        self.share = int(self._counts.sum()) / cells if cells else self.fine_share(0, blob.size)
+        """Share of the cells that look random, 0 to 1."""
 
-    def _small(self) -> float:
-        # Fewer than 64 bytes: the fine cells are all there is.
-        fine = [kernels.random_fine(window.data) for window in self.windows]
-        return float(np.concatenate(fine).mean()) if fine and fine[0].size else 0.0
+    @property
+    def whole(self) -> bool:
+        """Whether every byte was read."""
+        return self.read >= self.size
 
     def map(self) -> bytes:
         """Share of random cells in each of `MAP_CELLS` equal parts, 0 to 255 (see `Likeness.map`)."""
         if not self.size:
             return b""
-        total, hits = np.zeros(MAP_CELLS), np.zeros(MAP_CELLS)
-        for window in self.windows:
-            part = (window.start + np.arange(window.cells.size) * CELL) * MAP_CELLS // self.size
-            total += np.bincount(part, minlength=MAP_CELLS)
-            hits += np.bincount(part, weights=window.cells, minlength=MAP_CELLS)
+        if self.blocks.size > 32 * MAP_CELLS:
+            starts = self.blocks * BLOCK
+            weights, units = self._counts / (BLOCK // CELL), np.ones(self.blocks.size)
+        else:
+            bits = np.unpackbits(self.masks.view(np.uint8), bitorder="little").reshape(-1, BLOCK // CELL)
+            starts = (self.blocks[:, None] * BLOCK + np.arange(BLOCK // CELL) * CELL).ravel()
+            weights, units = bits.ravel().astype(np.float64), (starts + CELL <= self.size).astype(np.float64)
+        part = np.minimum(starts * MAP_CELLS // self.size, MAP_CELLS - 1)
+        total = np.bincount(part, weights=units, minlength=MAP_CELLS)
+        hits = np.bincount(part, weights=weights, minlength=MAP_CELLS)
         filled = np.divide(hits, total, out=np.full(MAP_CELLS, self.share), where=total > 0)
-        return bytes((filled * 255).astype(np.uint8))
+        return bytes((np.minimum(filled, 1) * 255).astype(np.uint8))
 
     def binary_hits(self, start: int, end: int) -> list[Range]:
         """Stretches of random cells inside `[start, end)`."""
-        hits: list[Range] = []
-        for window in self.windows:
-            first = max(0, -((window.start - start) // CELL)) if start > window.start else 0
-            last = min(window.cells.size, max(0, (end - window.start) // CELL))
-            hits.extend(_runs(window.cells[first:last], window.start + first * CELL, CELL))
-        return hits
+        first = int(np.searchsorted(self.blocks, start // BLOCK))
+        last = int(np.searchsorted(self.blocks, -(-end // BLOCK)))
+        struck = np.flatnonzero(self.masks[first:last]) + first
+        if not struck.size:
+            return []
+        bits = np.unpackbits(self.masks[struck].view(np.uint8), bitorder="little").reshape(struck.size, -1)
+        row, cell = np.nonzero(bits)
+        starts = self.blocks[struck[row]] * BLOCK + cell * CELL
+        starts = starts[(starts >= start) & (starts + CELL <= end)]
+        return _runs(starts, CELL)
 
     def text_hits(self, start: int, end: int, charset: Charset) -> list[Range]:
         """Stretches inside `[start, end)` whose bytes cannot stand in a text of this character set."""
         hits: list[Range] = []
-        for window in self.windows:
-            first, last = max(start, window.start), min(end, window.start + window.data.size)
+        for window, length in self._stretches():
+            first, last = max(start, window), min(end, window + length)
             if charset is Charset.UTF16:
                 first += (first - start) % 2
-            if first < last:
-                data = window.data[first - window.start : last - window.start]
-                struck = kernels.impossible_bytes(data, charset) >= TEXT_HIT
-                hits.extend(_runs(struck, first, FINE, last))
+            for at in range(first, last, _SLICE):
+                data = self._blob.at(at, min(_SLICE, last - at))
+                if charset is not Charset.UTF16 and len(data.translate(None, _OTHERS)) == 0:
+                    continue  # the other kernels want a control character in every cell they strike
+                struck = kernels.impossible_bytes(np.frombuffer(data, np.uint8), charset) >= TEXT_HIT
+                runs = _runs(np.flatnonzero(struck) * FINE + at, FINE)
+                hits.extend(Range(run.start, min(run.end, last)) for run in runs)
         return hits
 
+    def struck(self, start: int, end: int, charset: Charset) -> NDArray[np.bool_]:
+        """Which cells of 16 bytes from `start` on are random, or impossible in a text; at most `_NEAR`."""
+        data = np.frombuffer(self._blob.at(start, max(0, min(end - start, _NEAR))), np.uint8)
+        if charset is Charset.NONE:
+            return kernels.random_fine(data)
+        found: NDArray[np.bool_] = kernels.impossible_bytes(data, charset) >= TEXT_HIT
+        return found
+
     def fine_share(self, start: int, end: int) -> float:
-        """Share of random cells of 16 bytes inside `[start, end)`; 0 where nothing of it was read."""
-        for window in self.windows:
-            first = max(start, window.start) - window.start
-            last = min(end, window.start + window.data.size) - window.start
-            if last - first >= FINE:
-                return float(kernels.random_fine(window.data[first:last]).mean())
-        return 0.0
+        """Share of random cells of 16 bytes inside `[start, end)`; 0 where there is not one."""
+        found = self.struck(start, end, Charset.NONE)
+        return float(found.mean()) if found.size else 0.0
+
+    def dotted(self, start: int, end: int) -> list[Range]:
+        """Blocks inside `[start, end)` in which a quarter of the cells of 16 bytes is random, joined.
+
+        What remains of a pattern so fine that no cell of 64 bytes is random throughout. Exact to a block.
+        """
+        hits: list[Range] = []
+        for window, length in self._stretches():
+            first, last = max(start, window), min(end, window + length)
+            for at in range(first, last, _SLICE):
+                data = np.frombuffer(self._blob.at(at, min(_SLICE, last - at)), np.uint8)
+                found = kernels.random_fine(data)
+                cells = BLOCK // FINE
+                filled = np.pad(found, (0, -found.size % cells)).reshape(-1, cells)
+                sizes = np.minimum(cells, found.size - np.arange(filled.shape[0]) * cells)
+                struck = np.flatnonzero(filled.sum(axis=1) >= DOTTED * sizes)
+                hits.extend(Range(r.start, min(r.end, last)) for r in _runs(struck * BLOCK + at, BLOCK))
+        return merged(hits, 0)
 
     def uniform(self, start: int, end: int) -> bool | None:
         """Whether the blocks inside `[start, end)` are as uniform as random bytes (4 deviations).
 
-        The mean over n blocks has 1/sqrt(n) of the deviation of one, so the test sharpens with length.
-        None where not one whole block lies inside.
+        The mean over n blocks has 1/sqrt(n) of the deviation of one, so the test sharpens with length: of
+        random ranges, 6 in 100,000 fail it. None where not one whole block lies inside.
         """
-        values = [
-            window.chi2[max(0, -((window.start - start) // BLOCK)) : max(0, (end - window.start) // BLOCK)]
-            for window in self.windows
-        ]
-        blocks = np.concatenate(values) if values else np.empty(0)
-        if not blocks.size:
+        first, last = -(-start // BLOCK), end // BLOCK
+        if last <= first:
             return None
-        away = abs(float(blocks.mean()) - UNIFORM_MEAN)
-        return away <= 4 * UNIFORM_DEVIATION / float(np.sqrt(blocks.size))
+        step = max(1, (last - first) // _BLOCKS)
+        rows = [self._histograms(at * BLOCK, at * BLOCK + BLOCK) for at in range(first, last, step)]
+        chi2 = _chi2(np.concatenate(rows))
+        away = abs(float(chi2.mean()) - UNIFORM_MEAN)
+        return away <= 4 * UNIFORM_DEVIATION / float(np.sqrt(chi2.size))
 
-    def random_from_start(self) -> int:
-        """Where the random head ends: the first of two blocks in a row that are not uniform.
+    def random_until(self, start: int, end: int) -> int:
+        """Where the random bytes that begin at `start` end: at the latest at `end`; `start` if none do.
 
-        Compressed content behind an encrypted header looks random in cells, but seldom in blocks.
+        The end of a stretch of random cells, if what follows it is not random at all. If it is compressed,
+        it looks random cell by cell, but not block by block: the byte values of compressed data are not quite
+        uniform, so the place where "random, then like the tail" explains the histograms best is the end.
         """
-        end = 0
-        for window in self.windows:
-            if window.start != end:
-                break
-            calm = np.abs(window.chi2 - UNIFORM_MEAN) > 5 * UNIFORM_DEVIATION
-            for index in range(window.chi2.size):
-                if calm[index] and (index + 1 >= calm.size or calm[index + 1]):
-                    return max(window.start + index * BLOCK, self._cells_from_start())
-            end = window.start + window.data.size
-        return max(end, self._cells_from_start()) if end >= 1024 else self._cells_from_start()
+        stop = self._cells_until(start, end)
+        first = -(-start // BLOCK) * BLOCK
+        rows = self._histograms(first, min(stop, first + _SLICE * 8))
+        if rows.shape[0] < 2:
+            return stop
+        gain = _gain(rows)
+        score = np.concatenate(([0.0], np.cumsum(gain)))
+        edge = int(score.argmin())
+        if score[-1] - score[edge] < _SURE:
+            return stop
+        return first + edge * BLOCK if edge else start
 
-    def _cells_from_start(self) -> int:
-        if not self.windows or not self.windows[0].cells.size:
-            return 0
-        calm = np.flatnonzero(~self.windows[0].cells[: BLOCK // CELL])
-        cells = self.windows[0].cells.size if not calm.size and self.size < BLOCK else BLOCK // CELL
-        return (int(calm[0]) if calm.size else cells) * CELL
+    def _cells_until(self, start: int, end: int) -> int:
+        """Where the stretch of random cells at `start` ends: the first two calm cells in a row."""
+        base = start // BLOCK * BLOCK
+        at = start
+        while at < end:
+            data = self._blob.at(base, min(_SLICE, end - base))
+            masks = kernels.cell_masks(np.frombuffer(data, np.uint8))
+            calm = np.unpackbits(masks.view(np.uint8), bitorder="little")[: len(data) // CELL] == 0
+            skip = -(-(at - base) // CELL)
+            pairs = np.flatnonzero(calm[skip:-1] & calm[skip + 1 :])
+            if pairs.size:
+                return max(start, base + (skip + int(pairs[0])) * CELL)
+            base += len(data)
+            at = base
+            if len(data) < _SLICE:
+                break
+        return end
+
+    def _histograms(self, start: int, end: int) -> NDArray[np.int32]:
+        return kernels.block_histograms(np.frombuffer(self._blob.at(start, max(0, end - start)), np.uint8))
+
+    def _stretches(self) -> Iterator[tuple[int, int]]:
+        """What was read, neighbours joined."""
+        start = length = 0
+        for at, more in self.windows:
+            if start + length == at:
+                length += more
+                continue
+            yield start, length
+            start, length = at, more
+        yield start, length
 
 
 def merged(hits: list[Range], gap: int) -> list[Range]:
@@ -148,27 +219,62 @@ def merged(hits: list[Range], gap: int) -> list[Range]:
     return result
 
 
-def _sample(size: int) -> Iterator[tuple[int, int]]:
-    if size <= WHOLE:
-        yield 0, size
-        return
-    yield 0, HEAD
-    between = size - HEAD - TAIL
-    count = (WHOLE - HEAD - TAIL) // WINDOW
-    for index in range(count):
-        start = HEAD + (between - WINDOW) * index // (count - 1)
-        yield start - start % BLOCK, WINDOW
-    start = size - TAIL
-    yield start - start % BLOCK, TAIL + start % BLOCK
+def _measured(
+    blob: Blob, wanted: tuple[tuple[int, int], ...]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint64]]]:
+    """Block numbers and masks, some at a time."""
+    pieces: list[bytes] = []
+    numbers: list[int] = []
+    for start, length in wanted:
+        for at in range(start, start + length, _SLICE):
+            data = blob.at(at, min(_SLICE, start + length - at))
+            if len(data) == BLOCK and length == BLOCK:
+                pieces.append(data)
+                numbers.append(at // BLOCK)
+                if len(pieces) < _GATHER:
+                    continue
+            if pieces:
+                yield np.array(numbers), kernels.cell_masks(np.frombuffer(b"".join(pieces), np.uint8))
+                pieces, numbers = [], []
+            if length != BLOCK:
+                masks = kernels.cell_masks(np.frombuffer(data, np.uint8))
+                yield at // BLOCK + np.arange(masks.size), masks
+    if pieces:
+        yield np.array(numbers), kernels.cell_masks(np.frombuffer(b"".join(pieces), np.uint8))
 
 
-def _measure(blob: Blob, start: int, length: int) -> Window:
-    data = np.frombuffer(blob.at(start, length), np.uint8)
-    return Window(start, data, kernels.random_cells(data), kernels.block_chi2(data))
+def _chi2(rows: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Pearson's chi-square of each histogram of a whole block against the uniform one."""
+    squares: NDArray[np.float64] = (rows.astype(np.float64) ** 2).sum(axis=1)
+    return squares * (256.0 / BLOCK) - BLOCK
 
 
-def _runs(flags: NDArray[np.bool_], start: int, width: int, limit: int | None = None) -> Iterator[Range]:
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
-    for first, last in edges.reshape(-1, 2).tolist():
-        end = start + last * width
-        yield Range(start + first * width, end if limit is None else min(end, limit))
+def _gain(rows: NDArray[np.int32]) -> NDArray[np.float64]:
+    """How much better "compressed, like the second half" explains each block than "random", in nats.
+
+    Two models of compressed data, and the one that fits the second half better: its byte values are not
+    equally frequent (JPEG, PNG: hundreds of nats a block), or they are on the whole, but not block by block,
+    since each stretch has a code of its own (deflate of text: about one nat a block). All zero where neither
+    fits better than chance (xz, and what is random).
+    """
+    half = rows.shape[0] // 2
+    tail = rows[half:].sum(axis=0) + 1.0
+    learnt: NDArray[np.float64] = rows @ np.log(tail * 256 / tail.sum())
+    chi2 = _chi2(rows)
+    mean = float(chi2[half:].mean())
+    shifted = ((chi2 - UNIFORM_MEAN) ** 2 - (chi2 - mean) ** 2) / (2 * UNIFORM_DEVIATION**2)
+    if mean < UNIFORM_MEAN + 4 * UNIFORM_DEVIATION / float(np.sqrt(rows.shape[0] - half)):
+        shifted[:] = 0
+    gains = float(learnt[half:].sum()) - _OVERFIT, float(shifted[half:].sum())
+    better = learnt if gains[0] > gains[1] else shifted
+    return better if max(gains) > _SURE else np.zeros_like(better)
+
+
+def _runs(starts: NDArray[np.int64], width: int) -> list[Range]:
+    """Ranges of cells that follow each other; `starts` are their offsets, rising."""
+    if not starts.size:
+        return []
+    breaks = np.flatnonzero(np.diff(starts) != width)
+    first = starts[np.concatenate(([0], breaks + 1))]
+    last = starts[np.concatenate((breaks, [starts.size - 1]))] + width
+    return [Range(*pair) for pair in zip(first.tolist(), last.tolist(), strict=True)]

@@ -13,9 +13,10 @@
 from dataclasses import replace
 
 from vigie.formats import Format, Malformed
-from vigie.judge.kernels import CELL, FINE
-from vigie.judge.randomness import Randomness, merged
-from vigie.model import Anatomy, Basis, Charset, Flaw, Kind, Pattern, Range, State, Verdict
+from vigie.judge.kernels import BLOCK, CELL, FINE
+from vigie.judge.randomness import DOTTED, Randomness, merged
+from vigie.judge.shape import GAP, MOST_RANGES, Shape, shape, with_rhythm
+from vigie.model import Anatomy, Basis, Charset, Flaw, Kind, Pattern, Range, Region, State, Verdict
 
 RUN = 256
 """Random bytes in a row that no healthy structured region holds (four cells; chance makes one, not four)."""
@@ -27,14 +28,8 @@ NEAR = 192
 """Bytes around a failure that are looked at: the widest period of small intermittent patterns."""
 MOSTLY = 0.6
 """Share of random fine cells that makes a place random; healthy structures stay below a tenth."""
-SOME = 0.25
+SOME = DOTTED
 """The same for a place struck intermittently, where the original shows between."""
-DENSE = 0.65
-"""Share of struck cells inside a stretch that is random throughout."""
-GAP = 4096
-"""Stretches closer than this are reported as one range."""
-MOST_RANGES = 64
-"""Ranges a verdict carries at most; the last one then reaches to the end of the last hit."""
 
 
 def empty(promised: Format | None) -> Verdict:
@@ -78,10 +73,25 @@ def _broken(kind: Format, said: str, malformed: Malformed, randomness: Randomnes
     for where in dict.fromkeys((malformed.offset, 0)):
         struck = _struck_text(where, randomness) if kind.textual else struck_at(where, randomness)
         if struck:
-            pattern, ranges = _extent(where, randomness, textual=kind.textual)
-            words = f"the bytes there are random ({_words(ranges)})"
-            return Verdict(State.ENCRYPTED, kind.name, pattern, ranges, Basis.STRUCTURE, 0.97, (said, words))
+            found = _extent(where, randomness, textual=kind.textual)
+            words = f"the bytes there are random ({found.words()})"
+            return _encrypted(kind.name, found, Basis.STRUCTURE, 0.97, (said, words))
     return Verdict(State.DAMAGED, kind.name, None, (), Basis.STRUCTURE, 0.8, (said, "nothing random there"))
+
+
+def _encrypted(
+    form: str, found: Shape, basis: Basis, confidence: float, evidence: tuple[str, ...]
+) -> Verdict:
+    return Verdict(
+        State.ENCRYPTED,
+        form,
+        found.pattern,
+        found.ranges,
+        basis,
+        confidence,
+        evidence,
+        period=found.period,
+    )
 
 
 def struck_at(where: int, randomness: Randomness) -> bool:
@@ -112,31 +122,27 @@ def healthy_or_struck(
         recognised: by its content (rather than by its name alone).
         named: its name promises a format as well.
     """
-    hits, text_cells = _structured_hits(anatomy, randomness)
-    struck = [flaw for flaw in anatomy.flaws if _flaw_is_random(flaw, anatomy, randomness)]
     said = tuple(f"at byte {flaw.start}: {flaw.what}" for flaw in anatomy.flaws[:8])
+    hits, text_cells = _structured_hits(anatomy, randomness)
+    broken, patchy = _random_flaws(anatomy, randomness)
     if text_cells >= TEXT_CELLS or _telling(hits):
-        pattern, ranges = shape(hits, randomness.size)
-        if (
-            text_cells
-            and not named
-            and len(ranges) == 1
-            and pattern is Pattern.PARTIAL
-            and _to_the_end(ranges, randomness)
-        ):
+        found = shape(_grown(merged([*hits, *broken], 0), anatomy, randomness), randomness.size)
+        if text_cells and not named and _is_tail(found, randomness.size):
             words = (
-                f"text, then bytes that no text has ({_words(ranges)}): a program with its data, or encrypted"
+                f"text, then bytes that no text has ({found.words()}): a program with its data, or encrypted"
             )
-            return Verdict(State.UNKNOWN, anatomy.format, None, ranges, Basis.STRUCTURE, 0.5, (words, *said))
-        words = f"random bytes where {anatomy.format} has none ({_words(ranges)})"
-        return Verdict(
-            State.ENCRYPTED, anatomy.format, pattern, ranges, Basis.STRUCTURE, 0.98, (words, *said)
+            return Verdict(
+                State.UNKNOWN, anatomy.format, None, found.ranges, Basis.STRUCTURE, 0.5, (words, *said)
+            )
+        words = f"random bytes where {anatomy.format} has none ({found.words()})"
+        return _encrypted(anatomy.format, found, Basis.STRUCTURE, 0.98, (words, *said))
+    if broken:
+        found = shape(
+            _grown(merged([*hits, *broken], 0), anatomy, randomness), randomness.size, patchy=patchy
         )
-    if struck:
-        pattern, ranges = shape([Range(flaw.start, flaw.end) for flaw in struck], randomness.size)
-        basis = Basis.CHECKSUM if any(flaw.checksum for flaw in struck) else Basis.STRUCTURE
-        words = f"broken where it is random too ({_words(ranges)})"
-        return Verdict(State.ENCRYPTED, anatomy.format, pattern, ranges, basis, 0.8, (*said, words))
+        basis = Basis.CHECKSUM if any(flaw.checksum for flaw in anatomy.flaws) else Basis.STRUCTURE
+        words = f"broken where it is random too ({found.words()})"
+        return _encrypted(anatomy.format, found, basis, 0.7 if patchy else 0.8, (words, *said))
     if anatomy.flaws:
         basis = Basis.CHECKSUM if any(flaw.checksum for flaw in anatomy.flaws) else Basis.STRUCTURE
         ranges = tuple(Range(flaw.start, flaw.end) for flaw in anatomy.flaws[:MOST_RANGES])
@@ -182,61 +188,116 @@ def _telling(hits: list[Range]) -> bool:
     return len(hits) >= SCATTERED or any(hit.end - hit.start >= RUN for hit in hits)
 
 
-def _flaw_is_random(flaw: Flaw, anatomy: Anatomy, randomness: Randomness) -> bool:
-    inside = next((r for r in anatomy.regions if r.start <= flaw.start < max(r.end, r.start + 1)), None)
-    if inside is not None and inside.charset is not Charset.NONE:
-        return _struck_text(flaw.start, randomness)
-    if inside is not None and inside.kind is Kind.STRUCTURED:
-        return struck_at(flaw.start, randomness)
-    # Coded bytes look random anyway: only many of them, as uniform as chance, say encrypted. What ends too
-    # early (an empty range) says nothing.
+def _random_flaws(anatomy: Anatomy, randomness: Randomness) -> tuple[list[Range], bool]:
+    """The flaws that are random, as far as they are, and whether other bytes stand in between."""
+    random: list[Range] = []
+    mixed: list[Range] = []
+    for flaw in anatomy.flaws:
+        inside = _around(flaw.start, anatomy)
+        if inside is not None and inside.charset is not Charset.NONE:
+            if _struck_text(flaw.start, randomness):
+                random.append(Range(flaw.start, flaw.end))
+        elif inside is not None and inside.kind is Kind.STRUCTURED:
+            if struck_at(flaw.start, randomness):
+                random.append(Range(flaw.start, flaw.end))
+        elif _looks_random(flaw, randomness):
+            # Coded bytes look random anyway: only many of them, as uniform as chance, say encrypted.
+            end = flaw.end if flaw.throughout else randomness.random_until(flaw.start, flaw.end)
+            if randomness.uniform(flaw.start, end) is not False:
+                random.append(Range(flaw.start, max(end, flaw.start + CELL)))
+            else:
+                mixed.append(Range(flaw.start, flaw.end))
+    if not random and _many(mixed, anatomy):
+        return mixed, True
+    return random, False
+
+
+def _looks_random(flaw: Flaw, randomness: Randomness) -> bool:
+    # What ends too early (an empty range) says nothing.
     if flaw.end - flaw.start < CELL or randomness.fine_share(flaw.start, flaw.end) < MOSTLY:
         return False
-    if randomness.fine_share(flaw.start, min(flaw.end, flaw.start + RUN)) < SOME:
-        return False  # what broke it is not random: zeros before compressed data, say
-    return randomness.uniform(flaw.start, flaw.end) is not False
+    # What broke it may not be random: zeros before compressed data, say.
+    return randomness.fine_share(flaw.start, min(flaw.end, flaw.start + RUN)) >= SOME
 
 
-def _extent(where: int, randomness: Randomness, *, textual: bool) -> tuple[Pattern, tuple[Range, ...]]:
-    """Pattern and ranges where no anatomy says what to expect: as far as the random bytes reach."""
+def _many(mixed: list[Range], anatomy: Anatomy) -> bool:
+    """Whether so many places are broken that no failing disk did it, though none is random throughout."""
+    apart = merged(mixed, GAP)
+    wide = sum(f.end - f.start for f in anatomy.flaws if f.throughout)
+    return len(apart) >= SCATTERED or wide >= SCATTERED * BLOCK
+
+
+def _around(offset: int, anatomy: Anatomy) -> Region | None:
+    return next((r for r in anatomy.regions if r.start <= offset < max(r.end, r.start + 1)), None)
+
+
+def _shaped(hits: list[Range], anatomy: Anatomy, randomness: Randomness, *, patchy: bool = False) -> Shape:
+    grown = _grown(merged(hits, 0), anatomy, randomness)
+    first = _around(grown[0].start, anatomy)
+    found = shape(grown, randomness.size, patchy=patchy)
+    if len(found.ranges) >= SCATTERED and found.period is None:
+        # Odds and ends: a pattern too fine for the cells, perhaps.
+        dots = [
+            dot
+            for region in anatomy.regions
+            if region.kind is Kind.STRUCTURED and region.charset is Charset.NONE
+            for dot in randomness.dotted(region.start, region.end)
+        ]
+        if sum(dot.end - dot.start for dot in dots) > 2 * sum(r.end - r.start for r in found.ranges):
+            found = shape(merged([*grown, *dots], 0), randomness.size, patchy=True)
+    return with_rhythm(found, randomness, first.charset if first else Charset.NONE)
+
+
+def _grown(hits: list[Range], anatomy: Anatomy, randomness: Randomness) -> list[Range]:
+    """The hits, and what is random beside them where anything may stand: that was overwritten as well."""
+    grown: list[Range] = []
+    loose = [r for r in anatomy.regions if r.kind is Kind.OPAQUE and r.end - r.start >= CELL]
+    for region in loose[:MOST_RANGES]:
+        before = any(region.start - CELL <= hit.end <= region.start + CELL for hit in hits)
+        behind = any(region.end - CELL <= hit.start <= region.end + CELL for hit in hits)
+        if not (before or behind):
+            continue
+        end = randomness.random_until(region.start, region.end)
+        if before and end - region.start >= CELL:
+            grown.append(Range(region.start, end))
+        elif behind and end >= region.end - CELL:
+            grown.append(Range(region.start, region.end))
+    return merged([*hits, *grown], 0)
+
+
+def _extent(where: int, randomness: Randomness, *, textual: bool) -> Shape:
+    """What is struck where no anatomy says what to expect: as far as the random bytes reach."""
+    size = randomness.size
     if textual:
-        return shape(randomness.text_hits(0, randomness.size, Charset.LATIN1), randomness.size)
-    if where < NEAR:
-        end = randomness.random_from_start()
-        if end >= randomness.size - CELL:
-            return Pattern.FULL, (Range(0, randomness.size),)
-        if end >= RUN:
-            return Pattern.HEADER, (Range(0, end),)
-    hits = randomness.binary_hits(max(0, where - NEAR), randomness.size)
-    if len(hits) >= SCATTERED:
-        return shape(hits, randomness.size)
-    if hits:
-        return Pattern.PARTIAL, (hits[0],)
-    # Only small pieces are random: 16 bytes on, 16 off.
-    return Pattern.INTERMITTENT, (Range(max(0, where - where % FINE), randomness.size),)
+        hits = randomness.text_hits(0, size, Charset.LATIN1) or [_cell(where, size)]
+        return with_rhythm(shape(hits, size), randomness, Charset.LATIN1)
+    hits = randomness.binary_hits(0, size)
+    start = 0 if where < NEAR else max(0, where - NEAR)
+    for hit in merged(hits, CELL):
+        if hit.start <= where + NEAR and hit.end > start:
+            start = 0 if hit.start < CELL else hit.start
+            break
+    end = randomness.random_until(start, size)
+    if end - start < RUN:
+        # Only small pieces are random, or bytes between them were left alone.
+        near = randomness.dotted(0, size) or hits or [_cell(where, size)]
+        return with_rhythm(shape(near, size, patchy=True), randomness, Charset.NONE)
+    calm = randomness.size - end
+    rest = [hit for hit in hits if hit.start >= end]
+    if sum(hit.end - hit.start for hit in rest) > calm // 2:
+        rest = []  # compressed, most likely: what of it was overwritten as well cannot be told
+    telling = [hit for hit in rest if hit.end - hit.start >= RUN]
+    mixed = end >= size - CELL and randomness.uniform(start, end) is False
+    return with_rhythm(shape([Range(start, end), *telling], size, patchy=mixed), randomness, Charset.NONE)
 
 
-def shape(hits: list[Range], size: int) -> tuple[Pattern, tuple[Range, ...]]:
-    """Pattern and reported ranges of raw hits, in rising order."""
-    tight = merged(hits, CELL)
-    covered = sum(hit.end - hit.start for hit in tight)
-    # Of random bytes the kernels mark at least four cells in five: fewer means that something stands between.
-    dense = sum(hit.end - hit.start for hit in hits) >= DENSE * covered
-    if covered >= 0.9 * size and dense:
-        return Pattern.FULL, (Range(0, size),)
-    ranges = merged(hits, GAP)
-    if len(ranges) > MOST_RANGES:
-        ranges = [*ranges[: MOST_RANGES - 1], Range(ranges[MOST_RANGES - 1].start, ranges[-1].end)]
-    span = ranges[-1].end - ranges[0].start
-    if len(hits) >= SCATTERED and (not dense or covered < 0.8 * span):
-        return Pattern.INTERMITTENT, tuple(ranges)
-    if ranges[0].start < CELL:
-        return Pattern.HEADER, tuple(ranges)
-    return Pattern.PARTIAL, tuple(ranges)
+def _cell(where: int, size: int) -> Range:
+    start = max(0, where - where % FINE)
+    return Range(start, max(start, min(size, start + FINE)))
 
 
-def _to_the_end(ranges: tuple[Range, ...], randomness: Randomness) -> bool:
-    return ranges[0].end >= randomness.size - GAP
+def _is_tail(found: Shape, size: int) -> bool:
+    return found.pattern is Pattern.PARTIAL and found.ranges[0].end >= size - GAP
 
 
 def _needs_bytes(promised: Format) -> bool:
@@ -254,8 +315,3 @@ class _Nothing:
 
     def at(self, offset: int, length: int) -> bytes:  # noqa: ARG002 - a Blob's signature
         return b""
-
-
-def _words(ranges: tuple[Range, ...]) -> str:
-    first = ", ".join(f"{r.start:,} to {r.end:,}" for r in ranges[:3])
-    return f"bytes {first}" + (f" and {len(ranges) - 3} more" if len(ranges) > 3 else "")

@@ -1,6 +1,6 @@
 """One file, one verdict: recognise, dissect, measure, and let the rules join the three."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from vigie import formats
 from vigie.errors import Unreadable
@@ -8,65 +8,104 @@ from vigie.formats import Format, Malformed, Promise
 from vigie.judge import comparison, rules
 from vigie.judge.kernels import glance
 from vigie.judge.randomness import Randomness
-from vigie.model import Anatomy, Blob, Likeness, Verdict
+from vigie.model import Anatomy, Blob, Likeness, State, Verdict
+
+HURRIED = 32 * 1024 * 1024
+"""Bytes that the dissection of one file may read, decode or checksum, unless every byte is asked for."""
+PATIENT = 2 * 1024 * 1024 * 1024
+"""The same when every byte is asked for, and eight times the size of the file on top."""
+LOCATED = 1024 * 1024 * 1024
+"""A struck file up to this size is read in full after all, to say which bytes were overwritten."""
 
 
-def judge(blob: Blob, name: str, before: Likeness | None = None, *, full: bool = False) -> Verdict:  # noqa: ARG001 - TEMPORARY
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a verdict was made from."""
+
+    verdict: Verdict
+    randomness: Randomness
+    anatomy: Anatomy | None = None
+    """Nothing where no format could be made out."""
+
+
+def judge(blob: Blob, name: str, before: Likeness | None = None, *, full: bool = False) -> Verdict:
     """Judge a blob called `name`, against the version before where one is known (a `model.Judge`).
 
-    With `full`, every byte of it is read; otherwise of large files a stated sample.
-
-    Never raises for what the bytes are; `Unreadable` becomes a *skipped* verdict with the reason.
+    With `full`, every byte of it is read; otherwise of a large file a sample (see `sampling`), unless that
+    shows it to be struck. Never raises for what the bytes are; `Unreadable` becomes a *skipped* verdict with
+    the reason.
     """
     try:
-        randomness = Randomness(blob)
-        verdict = _judge(blob, name, randomness)
+        return examine(blob, name, before, full=full).verdict
     except Unreadable as reason:
         return Verdict.skipped(reason.reason)
+
+
+def examine(blob: Blob, name: str, before: Likeness | None = None, *, full: bool = False) -> Findings:
+    """Judge a blob as `judge` does, and show what the verdict was made from.
+
+    Raises:
+        Unreadable: as the blob does.
+    """
+    found = _look(blob, name, before, full=full)
+    struck = found.verdict.state in (State.ENCRYPTED, State.DAMAGED)
+    if struck and not found.randomness.whole and blob.size <= LOCATED:
+        found = _look(blob, name, before, full=True)
+    return found
+
+
+def _look(blob: Blob, name: str, before: Likeness | None, *, full: bool) -> Findings:
+    randomness = Randomness(blob, full=full)
+    effort = PATIENT + 8 * blob.size if full else HURRIED
+    verdict, anatomy = _judge(blob, name, randomness, effort)
     if before is not None:
         verdict = comparison.against(verdict, randomness, before)
-    if randomness.read < blob.size:
+    if not randomness.whole:
         said = f"read {randomness.read:,} of {blob.size:,} bytes: head, tail and evenly between"
         verdict = replace(verdict, evidence=(*verdict.evidence, said))
     likeness = Likeness(verdict.state, verdict.format, blob.size, randomness.share, randomness.map())
-    return replace(verdict, likeness=likeness)
+    return Findings(replace(verdict, likeness=likeness, read=randomness.read), randomness, anatomy)
 
 
-def _judge(blob: Blob, name: str, randomness: Randomness) -> Verdict:
+def _judge(blob: Blob, name: str, randomness: Randomness, effort: int) -> tuple[Verdict, Anatomy | None]:
     promise = formats.by_name(name)
     promised = promise.format if promise and promise.firm else None
     if not blob.size:
-        return rules.empty(promised)
+        return rules.empty(promised), None
     head = blob.at(0, formats.HEAD)
     found = formats.by_content(head)
     if found is None:
-        return (
-            rules.unrecognised(randomness) if promise is None else _by_name(blob, promise, randomness, head)
-        )
+        if promise is None:
+            return rules.unrecognised(randomness), None
+        return _by_name(blob, promise, randomness, head, effort)
     if found.name == "text" and promised is not None and promised.name != "text":
         # Text is what many formats are written in: the name says which one to hold it to.
         found = promised
-    return _dissected(blob, found, randomness, promised)
+    return _dissected(blob, found, randomness, promised, effort)
 
 
-def _by_name(blob: Blob, promise: Promise, randomness: Randomness, head: bytes) -> Verdict:
+def _by_name(
+    blob: Blob, promise: Promise, randomness: Randomness, head: bytes, effort: int
+) -> tuple[Verdict, Anatomy | None]:
     try:
-        anatomy = promise.format.dissect(blob)
+        anatomy = promise.format.dissect(blob, effort)
     except Malformed as malformed:
         if promise.firm or glance(head):
-            return rules.not_as_named(promise.format, malformed, randomness)
+            return rules.not_as_named(promise.format, malformed, randomness), None
         # `java.xml.jmod` is no XML; and what a random head begins is no header of another format.
-        return rules.not_as_hinted(promise.format, malformed, randomness)
-    return rules.healthy_or_struck(anatomy, randomness, recognised=False)
+        return rules.not_as_hinted(promise.format, malformed, randomness), None
+    return rules.healthy_or_struck(anatomy, randomness, recognised=False), anatomy
 
 
-def _dissected(blob: Blob, found: Format, randomness: Randomness, promised: Format | None) -> Verdict:
+def _dissected(
+    blob: Blob, found: Format, randomness: Randomness, promised: Format | None, effort: int
+) -> tuple[Verdict, Anatomy | None]:
     try:
-        anatomy: Anatomy = found.dissect(blob)
+        anatomy = found.dissect(blob, effort)
     except Malformed as malformed:
-        return rules.malformed(found, malformed, randomness)
+        return rules.malformed(found, malformed, randomness), None
     verdict = rules.healthy_or_struck(anatomy, randomness, recognised=True, named=promised is not None)
     if promised is not None and promised.name != anatomy.format and found is not promised:
         said = f"named as {promised.title}, but it is {found.title}"
         verdict = replace(verdict, evidence=(*verdict.evidence, said))
-    return verdict
+    return verdict, anatomy
