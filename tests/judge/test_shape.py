@@ -9,7 +9,7 @@ from vigie.judge.kernels import BLOCK
 from vigie.judge.randomness import Randomness, merged
 from vigie.judge.sampling import HEAD, MOST, STRIDE, TAIL, WHOLE, windows
 from vigie.judge.shape import MOST_RANGES, Shape, rhythm, shape, with_rhythm
-from vigie.model import Charset, Pattern, Period, Range
+from vigie.model import Pattern, Period, Range
 
 SIZE = 1_000_000
 
@@ -70,8 +70,7 @@ def test_the_rhythm_of_small_pieces_is_found(on: int, off: int, text: bool) -> N
     for start in range(0, len(data), on + off):
         data[start : start + on] = dice.randbytes(len(data[start : start + on]))
     whole = Shape(Pattern.INTERMITTENT, (Range(0, len(data)),))
-    charset = Charset.UTF8 if text else Charset.NONE
-    found = with_rhythm(whole, Randomness(Bytes(bytes(data))), charset)
+    found = with_rhythm(whole, Randomness(Bytes(bytes(data))))
     assert found.period == Period(on, off)
 
 
@@ -82,7 +81,7 @@ def test_no_rhythm_is_heard_where_there_is_none() -> None:
     assert rhythm(np.zeros(4096, np.bool_)) is None
     assert rhythm(np.ones(4, np.bool_)) is None
     full = Shape(Pattern.FULL, (Range(0, 10),))
-    assert with_rhythm(full, Randomness(Bytes(bytes(10))), Charset.NONE) is full
+    assert with_rhythm(full, Randomness(Bytes(bytes(10)))) is full
 
 
 @pytest.mark.parametrize("size", [0, 1, WHOLE, WHOLE + 1, 5 << 20, 1 << 30, 20 << 30, 1 << 44])

@@ -110,17 +110,14 @@ class Randomness:
                 hits.extend(Range(run.start, min(run.end, last)) for run in runs)
         return hits
 
-    def struck(self, start: int, end: int, charset: Charset) -> NDArray[np.bool_]:
-        """Which cells of 16 bytes from `start` on are random, or impossible in a text; at most `_NEAR`."""
-        data = np.frombuffer(self._blob.at(start, max(0, min(end - start, _NEAR))), np.uint8)
-        if charset is Charset.NONE:
-            return kernels.random_fine(data)
-        found: NDArray[np.bool_] = kernels.impossible_bytes(data, charset) >= TEXT_HIT
-        return found
+    def fine(self, start: int, end: int) -> NDArray[np.bool_]:
+        """Which cells of 16 bytes of `[start, end)` look random; of a long range, those of its start."""
+        length = max(0, min(end - start, _NEAR))
+        return kernels.random_fine(np.frombuffer(self._blob.at(start, length), np.uint8))
 
     def fine_share(self, start: int, end: int) -> float:
         """Share of random cells of 16 bytes inside `[start, end)`; 0 where there is not one."""
-        found = self.struck(start, end, Charset.NONE)
+        found = self.fine(start, end)
         return float(found.mean()) if found.size else 0.0
 
     def dotted(self, start: int, end: int) -> list[Range]:
@@ -139,7 +136,20 @@ class Randomness:
                 sizes = np.minimum(cells, found.size - np.arange(filled.shape[0]) * cells)
                 struck = np.flatnonzero(filled.sum(axis=1) >= DOTTED * sizes)
                 hits.extend(Range(r.start, min(r.end, last)) for r in _runs(struck * BLOCK + at, BLOCK))
-        return merged(hits, 0)
+        return [self._trimmed(hit) for hit in merged(hits, 0)]
+
+    def _trimmed(self, hit: Range) -> Range:
+        """A range of blocks without what is not random in its first and its last one."""
+        span = 4  # cells, of which half must be random
+        edges = []
+        for start, forward in ((hit.start, True), (max(hit.start, hit.end - BLOCK), False)):
+            struck = self.fine(start, min(start + BLOCK, hit.end))
+            dense = np.flatnonzero(np.convolve(struck, np.ones(span), "valid") * 2 >= span)
+            if not dense.size:
+                return hit
+            cell = int(dense[0]) if forward else int(dense[-1]) + span
+            edges.append(start + cell * FINE)
+        return Range(edges[0], hit.end if hit.end - edges[1] < FINE else edges[1])
 
     def uniform(self, start: int, end: int) -> bool | None:
         """Whether the blocks inside `[start, end)` are as uniform as random bytes (4 deviations).

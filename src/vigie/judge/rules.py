@@ -126,20 +126,16 @@ def healthy_or_struck(
     hits, text_cells = _structured_hits(anatomy, randomness)
     broken, patchy = _random_flaws(anatomy, randomness)
     if text_cells >= TEXT_CELLS or _telling(hits):
-        found = shape(_grown(merged([*hits, *broken], 0), anatomy, randomness), randomness.size)
+        found = _shaped([*hits, *broken], anatomy, randomness)
         if text_cells and not named and _is_tail(found, randomness.size):
-            words = (
-                f"text, then bytes that no text has ({found.words()}): a program with its data, or encrypted"
-            )
+            words = f"text, then no text ({found.words()}): a program with its data, or encrypted"
             return Verdict(
                 State.UNKNOWN, anatomy.format, None, found.ranges, Basis.STRUCTURE, 0.5, (words, *said)
             )
         words = f"random bytes where {anatomy.format} has none ({found.words()})"
         return _encrypted(anatomy.format, found, Basis.STRUCTURE, 0.98, (words, *said))
     if broken:
-        found = shape(
-            _grown(merged([*hits, *broken], 0), anatomy, randomness), randomness.size, patchy=patchy
-        )
+        found = _shaped(broken, anatomy, randomness, patchy=patchy)
         basis = Basis.CHECKSUM if any(flaw.checksum for flaw in anatomy.flaws) else Basis.STRUCTURE
         words = f"broken where it is random too ({found.words()})"
         return _encrypted(anatomy.format, found, basis, 0.7 if patchy else 0.8, (words, *said))
@@ -194,12 +190,12 @@ def _random_flaws(anatomy: Anatomy, randomness: Randomness) -> tuple[list[Range]
     mixed: list[Range] = []
     for flaw in anatomy.flaws:
         inside = _around(flaw.start, anatomy)
-        if inside is not None and inside.charset is not Charset.NONE:
-            if _struck_text(flaw.start, randomness):
-                random.append(Range(flaw.start, flaw.end))
-        elif inside is not None and inside.kind is Kind.STRUCTURED:
-            if struck_at(flaw.start, randomness):
-                random.append(Range(flaw.start, flaw.end))
+        if inside is not None and inside.kind is Kind.STRUCTURED:
+            text = inside.charset is not Charset.NONE
+            if _struck_text(flaw.start, randomness) if text else struck_at(flaw.start, randomness):
+                # Such a flaw says where the format noticed; the cells around say what was struck.
+                exact = Range(flaw.start, flaw.end) if flaw.throughout else _cell(flaw.start, randomness.size)
+                random.append(exact)
         elif _looks_random(flaw, randomness):
             # Coded bytes look random anyway: only many of them, as uniform as chance, say encrypted.
             end = flaw.end if flaw.throughout else randomness.random_until(flaw.start, flaw.end)
@@ -233,7 +229,6 @@ def _around(offset: int, anatomy: Anatomy) -> Region | None:
 
 def _shaped(hits: list[Range], anatomy: Anatomy, randomness: Randomness, *, patchy: bool = False) -> Shape:
     grown = _grown(merged(hits, 0), anatomy, randomness)
-    first = _around(grown[0].start, anatomy)
     found = shape(grown, randomness.size, patchy=patchy)
     if len(found.ranges) >= SCATTERED and found.period is None:
         # Odds and ends: a pattern too fine for the cells, perhaps.
@@ -245,7 +240,7 @@ def _shaped(hits: list[Range], anatomy: Anatomy, randomness: Randomness, *, patc
         ]
         if sum(dot.end - dot.start for dot in dots) > 2 * sum(r.end - r.start for r in found.ranges):
             found = shape(merged([*grown, *dots], 0), randomness.size, patchy=True)
-    return with_rhythm(found, randomness, first.charset if first else Charset.NONE)
+    return with_rhythm(found, randomness)
 
 
 def _grown(hits: list[Range], anatomy: Anatomy, randomness: Randomness) -> list[Range]:
@@ -270,7 +265,7 @@ def _extent(where: int, randomness: Randomness, *, textual: bool) -> Shape:
     size = randomness.size
     if textual:
         hits = randomness.text_hits(0, size, Charset.LATIN1) or [_cell(where, size)]
-        return with_rhythm(shape(hits, size), randomness, Charset.LATIN1)
+        return with_rhythm(shape(hits, size), randomness)
     hits = randomness.binary_hits(0, size)
     start = 0 if where < NEAR else max(0, where - NEAR)
     for hit in merged(hits, CELL):
@@ -281,14 +276,14 @@ def _extent(where: int, randomness: Randomness, *, textual: bool) -> Shape:
     if end - start < RUN:
         # Only small pieces are random, or bytes between them were left alone.
         near = randomness.dotted(0, size) or hits or [_cell(where, size)]
-        return with_rhythm(shape(near, size, patchy=True), randomness, Charset.NONE)
+        return with_rhythm(shape(near, size, patchy=True), randomness)
     calm = randomness.size - end
     rest = [hit for hit in hits if hit.start >= end]
     if sum(hit.end - hit.start for hit in rest) > calm // 2:
         rest = []  # compressed, most likely: what of it was overwritten as well cannot be told
     telling = [hit for hit in rest if hit.end - hit.start >= RUN]
     mixed = end >= size - CELL and randomness.uniform(start, end) is False
-    return with_rhythm(shape([Range(start, end), *telling], size, patchy=mixed), randomness, Charset.NONE)
+    return with_rhythm(shape([Range(start, end), *telling], size, patchy=mixed), randomness)
 
 
 def _cell(where: int, size: int) -> Range:

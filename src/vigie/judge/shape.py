@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vigie.judge.kernels import BLOCK, CELL, FINE
 from vigie.judge.randomness import Randomness, merged
-from vigie.model import Charset, Pattern, Period, Range
+from vigie.model import Pattern, Period, Range
 
 DENSE = 0.65
 """Share of a stretch that is struck if it is random throughout: the kernels see four cells in five."""
@@ -68,7 +68,7 @@ def shape(hits: list[Range], size: int, *, patchy: bool = False) -> Shape:
     return Shape(Pattern.FULL if only.end == size else Pattern.HEADER, (only,))
 
 
-def with_rhythm(found: Shape, randomness: Randomness, charset: Charset) -> Shape:
+def with_rhythm(found: Shape, randomness: Randomness) -> Shape:
     """The shape, with the rhythm inside its longest range where it is intermittent and regular.
 
     Raises:
@@ -77,7 +77,7 @@ def with_rhythm(found: Shape, randomness: Randomness, charset: Charset) -> Shape
     if found.pattern is not Pattern.INTERMITTENT or found.period:
         return found
     longest = max(found.ranges, key=lambda r: r.end - r.start)
-    return Shape(found.pattern, found.ranges, rhythm(randomness.struck(*longest, charset)))
+    return Shape(found.pattern, found.ranges, rhythm(randomness.fine(*longest)))
 
 
 def rhythm(struck: NDArray[np.bool_]) -> Period | None:
