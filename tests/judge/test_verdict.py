@@ -313,6 +313,28 @@ def test_ordinary_changes_of_such_a_file_stay_unknown() -> None:
     assert judge(Bytes(DICE.randbytes(9000)), "x", odd).state is State.UNKNOWN
 
 
+def test_random_stretches_that_keep_a_rhythm_are_no_chance() -> None:
+    old = before(proprietary(2_000_000), "base.fic")
+    struck = bytearray(proprietary(2_000_000))
+    for start in range(200_000, 2_000_000, 400_000):
+        struck[start : start + 4096] = DICE.randbytes(4096)
+    verdict = judge(Bytes(bytes(struck)), "base.fic", old)
+    assert (verdict.state, verdict.basis) == (State.ENCRYPTED, Basis.COMPARISON)
+    assert len(verdict.ranges) == 5
+    assert verdict.period is not None
+    assert abs(verdict.period.on - 4096) <= 64
+    pictures = bytearray(proprietary(2_000_000))
+    for start in (150_000, 420_000, 1_100_000, 1_250_000, 1_800_000):  # a scan in a record, now and then
+        pictures[start : start + 4096] = DICE.randbytes(4096)
+    assert judge(Bytes(bytes(pictures)), "base.fic", old).state is State.UNKNOWN
+
+
+def test_a_file_that_became_another_kind_of_file_is_said_to_have() -> None:
+    verdict = judge(Bytes(archive()), "note.txt", before(text(), "note.txt"))
+    assert verdict.state is State.INTACT
+    assert "was text, is zip" in verdict.evidence
+
+
 def test_a_document_renamed_to_nothing_known_is_told_by_its_version_before() -> None:
     verdict = judge(Bytes(whole(text())), "8f3a2c", before(text(), "note.txt"))
     assert (verdict.state, verdict.format) == (State.ENCRYPTED, "text")

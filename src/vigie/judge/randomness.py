@@ -34,7 +34,6 @@ _OVERFIT = 170.0
 degrees of freedom) on average, with a deviation of 11; this is four of them more."""
 _CONTROLS = bytes(v for v in range(256) if (v < 0x20 and not (8 <= v <= 13 or v == 0x1B)) or v == 0x7F)
 _OTHERS = bytes(v for v in range(256) if v not in _CONTROLS)
-_BITS = np.array([value.bit_count() for value in range(256)], np.uint8)
 
 
 class Randomness:
@@ -49,14 +48,13 @@ class Randomness:
         self._blob = blob
         self.windows = tuple(windows(blob.size, full=full))
         self.read = sum(length for _, length in self.windows)
-        parts = list(_measured(blob, self.windows))
-        self.blocks = np.concatenate([numbers for numbers, _ in parts]) if parts else np.empty(0, np.int64)
-        """Numbers of the blocks that were read, rising: int64 of shape (n,)."""
-        self.masks = np.concatenate([masks for _, masks in parts]) if parts else np.empty(0, np.uint64)
-        """Their words of random cells: uint64 of shape (n,)."""
-        self._counts = _BITS[self.masks.view(np.uint8)].reshape(-1, 8).sum(axis=1)
+        self.blocks, self.masks = _measure(blob, self.windows)
+        """Numbers of the blocks that were read, rising, and their words of random cells: shape (n,)."""
+        self.calm = not self.masks.any()
+        """Whether not a single cell looks random."""
+        self._counts = np.bitwise_count(self.masks)
         cells = sum(length // CELL for _, length in self.windows)
-        self.share = int(self._counts.sum()) / cells if cells else self.fine_share(0, blob.size)
+        self.share = float(self._counts.sum(dtype=np.int64)) / cells if cells else self.fine_share(0, BLOCK)
         """Share of the cells that look random, 0 to 1."""
 
     @property
@@ -68,6 +66,8 @@ class Randomness:
         """Share of random cells in each of `MAP_CELLS` equal parts, 0 to 255 (see `Likeness.map`)."""
         if not self.size:
             return b""
+        if self.calm:
+            return bytes([int(self.share * 255)]) * MAP_CELLS
         if self.blocks.size > 32 * MAP_CELLS:
             starts = self.blocks * BLOCK
             weights, units = self._counts / (BLOCK // CELL), np.ones(self.blocks.size)
@@ -83,6 +83,8 @@ class Randomness:
 
     def binary_hits(self, start: int, end: int) -> list[Range]:
         """Stretches of random cells inside `[start, end)`."""
+        if self.calm:
+            return []
         first = int(np.searchsorted(self.blocks, start // BLOCK))
         last = int(np.searchsorted(self.blocks, -(-end // BLOCK)))
         struck = np.flatnonzero(self.masks[first:last]) + first
@@ -157,14 +159,35 @@ class Randomness:
         The mean over n blocks has 1/sqrt(n) of the deviation of one, so the test sharpens with length: of
         random ranges, 6 in 100,000 fail it. None where not one whole block lies inside.
         """
-        first, last = -(-start // BLOCK), end // BLOCK
-        if last <= first:
+        found = self._sampled(start, end)
+        if not found.size:
             return None
+        away = abs(float(found.mean()) - UNIFORM_MEAN)
+        return away <= 4 * UNIFORM_DEVIATION / float(np.sqrt(found.size))
+
+    def chi2(self, start: int, end: int) -> float | None:
+        """Mean chi-square of whole blocks inside `[start, end)`, of many some; None where there is none."""
+        found = self._sampled(start, end)
+        return float(found.mean()) if found.size else None
+
+    def share_in(self, start: int, end: int) -> float | None:
+        """Share of the cells inside `[start, end)` that look random; None where nothing of it was read."""
+        first, last = np.searchsorted(self.blocks, (start // BLOCK, -(-end // BLOCK)))
+        if first == last:
+            return None
+        cells = np.unpackbits(self.masks[first:last].view(np.uint8), bitorder="little")
+        starts = (self.blocks[first:last, None] * BLOCK + np.arange(BLOCK // CELL) * CELL).ravel()
+        inside = (starts + CELL > start) & (starts < end) & (starts + CELL <= self.size)
+        return float(cells[inside].mean()) if inside.any() else 0.0
+
+    def _sampled(self, start: int, end: int) -> NDArray[np.float64]:
+        """Chi-square of whole blocks inside `[start, end)`: of `_BLOCKS` of them at most, evenly spread."""
+        first, last = -(-start // BLOCK), min(end, self.size) // BLOCK
+        if last <= first:
+            return np.empty(0)
         step = max(1, (last - first) // _BLOCKS)
         rows = [self._histograms(at * BLOCK, at * BLOCK + BLOCK) for at in range(first, last, step)]
-        chi2 = _chi2(np.concatenate(rows))
-        away = abs(float(chi2.mean()) - UNIFORM_MEAN)
-        return away <= 4 * UNIFORM_DEVIATION / float(np.sqrt(chi2.size))
+        return _chi2(np.concatenate(rows))
 
     def random_until(self, start: int, end: int) -> int:
         """Where the random bytes that begin at `start` end: at the latest at `end`; `start` if none do.
@@ -229,28 +252,29 @@ def merged(hits: list[Range], gap: int) -> list[Range]:
     return result
 
 
-def _measured(
-    blob: Blob, wanted: tuple[tuple[int, int], ...]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint64]]]:
-    """Block numbers and masks, some at a time."""
+def _measure(blob: Blob, wanted: tuple[tuple[int, int], ...]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Block numbers and masks of everything that is to be read."""
+    if len(wanted) == 1 and blob.size <= _SLICE:
+        masks = kernels.cell_masks(np.frombuffer(blob.at(0, blob.size), np.uint8))
+        return np.arange(masks.size), masks
+    numbers: list[NDArray[np.int64]] = []
+    words: list[NDArray[np.uint64]] = []
+    singles: list[int] = []
     pieces: list[bytes] = []
-    numbers: list[int] = []
-    for start, length in wanted:
-        for at in range(start, start + length, _SLICE):
-            data = blob.at(at, min(_SLICE, start + length - at))
-            if len(data) == BLOCK and length == BLOCK:
-                pieces.append(data)
-                numbers.append(at // BLOCK)
-                if len(pieces) < _GATHER:
-                    continue
-            if pieces:
-                yield np.array(numbers), kernels.cell_masks(np.frombuffer(b"".join(pieces), np.uint8))
-                pieces, numbers = [], []
-            if length != BLOCK:
-                masks = kernels.cell_masks(np.frombuffer(data, np.uint8))
-                yield at // BLOCK + np.arange(masks.size), masks
-    if pieces:
-        yield np.array(numbers), kernels.cell_masks(np.frombuffer(b"".join(pieces), np.uint8))
+    for start, length in (*wanted, (blob.size, 0)):
+        if length == BLOCK:
+            singles.append(start // BLOCK)
+            pieces.append(blob.at(start, BLOCK))
+        if pieces and (length != BLOCK or len(pieces) >= _GATHER):
+            numbers.append(np.array(singles))
+            words.append(kernels.cell_masks(np.frombuffer(b"".join(pieces), np.uint8)))
+            singles, pieces = [], []
+        if length != BLOCK:
+            for at in range(start, start + length, _SLICE):
+                data = blob.at(at, min(_SLICE, start + length - at))
+                words.append(kernels.cell_masks(np.frombuffer(data, np.uint8)))
+                numbers.append(at // BLOCK + np.arange(words[-1].size))
+    return np.concatenate(numbers), np.concatenate(words)
 
 
 def _chi2(rows: NDArray[np.int32]) -> NDArray[np.float64]:
