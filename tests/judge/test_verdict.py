@@ -245,7 +245,7 @@ def test_a_large_file_is_sampled_and_read_in_full_once_it_is_struck(monkeypatch:
     blob = Vast()
     found = Randomness(blob)
     assert not found.whole
-    assert blob.read == found.read < blob.size / 7
+    assert blob.read == found.read < blob.size / 3
     sampled = judge(Vast(), "a.txt")
     assert sampled.state is State.ENCRYPTED
     assert sampled.read == blob.size

@@ -12,6 +12,7 @@
 
 from dataclasses import replace
 
+from vigie.judge.kernels import CELL
 from vigie.judge.randomness import Randomness, merged
 from vigie.judge.rules import RUN
 from vigie.judge.shape import MOST_RANGES, Shape, shape
@@ -57,7 +58,7 @@ def against(verdict: Verdict, randomness: Randomness, before: Likeness) -> Verdi
         chosen = tuple(merged(ranges, 0))[:MOST_RANGES] or (Range(0, size),)
         return _encrypted(verdict, before, Shape(pattern, chosen), grown, 0.8)
     if before.random_share <= QUIET:
-        solid = [hit for hit in merged(randomness.binary_hits(0, size), 0) if hit.end - hit.start >= RUN]
+        solid = [hit for hit in merged(randomness.binary_hits(0, size), CELL) if hit.end - hit.start >= RUN]
         found = shape(solid, size) if len(solid) >= BEATS else None
         if found and found.period:
             said = f"was {was} with hardly a random byte, and has now {found.words()}"

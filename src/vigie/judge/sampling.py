@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 from vigie.judge.kernels import BLOCK
 
-WHOLE = 1024 * 1024
+WHOLE = 8 * 1024 * 1024
 """Files up to this size are read to the last byte."""
 HEAD, TAIL = 256 * 1024, 64 * 1024
 """Bytes of a larger file that are read in any case, at its two ends."""
-STRIDE = 32 * 1024
+STRIDE = 16 * 1024
 """One block in so many bytes is read between the ends."""
 MOST = 64 * 1024 * 1024
 """Bytes read between the ends at most."""
