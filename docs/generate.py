@@ -39,24 +39,41 @@ def diagram() -> str:
     return "\n".join([*lines, "```"])
 
 
+KINDS = {
+    "health": "Health",
+    "office": "Office",
+    "media": "Images, sound, video, fonts",
+    "archive": "Archives, containers, legitimate encryption",
+    "data": "Databases and scientific data",
+    "program": "Programs, and what else lies on a disk",
+}
+
+
 def formats() -> str:
-    """The catalogue as a table, one row a format."""
-    rows = [
+    """The catalogue, one table a kind, one row a format."""
+    lines = [
         "# Formats\n",
         NOTE + "\n",
         "What Vigie knows of healthy files. A format is recognised by its content first, by its name second;",
-        "[CONTRIBUTING.md](../CONTRIBUTING.md) says how to add one.\n",
-        "| name | what | endings | hinted at by | written down in | code |",
-        "|---|---|---|---|---|---|",
+        "[CONTRIBUTING.md](../CONTRIBUTING.md) says how to add one. An ending in brackets only hints.\n",
     ]
-    for form in CATALOGUE:
-        module = inspect.getmodule(form.dissect)
-        code = (module.__name__ if module else "").replace(".", "/")
-        rows.append(
-            f"| {form.name} | {form.title} | {' '.join(form.suffixes)} | {' '.join(form.weak_suffixes)} "
-            f"| {form.specification} | [{code.rpartition('/')[2]}.py](../src/{code}.py) |"
-        )
-    return "\n".join(rows) + "\n"
+    modules = {form.name: inspect.getmodule(form.dissect) for form in CATALOGUE}
+    for folder, title in KINDS.items():
+        lines += [f"## {title}\n", "| name | what | endings | written down in | code, and how it is tested |"]
+        lines.append("|---|---|---|---|---|")
+        for form in CATALOGUE:
+            module = modules[form.name]
+            assert module is not None
+            code = module.__name__.replace(".", "/")
+            if code.split("/")[2] == folder:
+                endings = " ".join([*form.suffixes, *(f"({suffix})" for suffix in form.weak_suffixes)])
+                tested = " ".join((module.__doc__ or "").partition("\n\n")[0].split()).replace("|", "\\|")
+                lines.append(
+                    f"| {form.name} | {form.title} | {endings} | {form.specification} "
+                    f"| [{code.rpartition('/')[2]}.py](../src/{code}.py): {tested} |"
+                )
+        lines.append("")
+    return "\n".join(lines)
 
 
 def settings() -> str:
