@@ -39,6 +39,9 @@ def against(verdict: Verdict, randomness: Randomness, before: Likeness) -> Verdi
         return replace(verdict, evidence=(*verdict.evidence, f"was {was}, is {verdict.format}"))
     if verdict.state not in (State.UNKNOWN, State.DAMAGED):
         return verdict
+    if verdict.format == "text" and before.state is State.INTACT:  # unknown, since it spells random bytes
+        said = f"was {was} in words"
+        return _encrypted(verdict, before, Shape(Pattern.FULL, (Range(0, randomness.size),)), said, 0.8)
     now, share, size = randomness.map(), randomness.share, randomness.size
     grown = f"was {was} and {before.random_share:.0%} random, is {share:.0%} random"
     if before.size != size:

@@ -45,7 +45,7 @@ class Randomness:
 
     def __init__(self, blob: Blob, *, full: bool = False) -> None:
         self.size = blob.size
-        self._blob = blob
+        self.blob = blob
         self.windows = tuple(windows(blob.size, full=full))
         self.read = sum(length for _, length in self.windows)
         self.blocks, self.masks = _measure(blob, self.windows)
@@ -104,7 +104,7 @@ class Randomness:
             if charset is Charset.UTF16:
                 first += (first - start) % 2
             for at in range(first, last, _SLICE):
-                data = self._blob.at(at, min(_SLICE, last - at))
+                data = self.blob.at(at, min(_SLICE, last - at))
                 if charset is not Charset.UTF16 and len(data.translate(None, _OTHERS)) == 0:
                     continue  # the other kernels want a control character in every cell they strike
                 struck = kernels.impossible_bytes(np.frombuffer(data, np.uint8), charset) >= TEXT_HIT
@@ -115,7 +115,7 @@ class Randomness:
     def fine(self, start: int, end: int) -> NDArray[np.bool_]:
         """Which cells of 16 bytes of `[start, end)` look random; of a long range, those of its start."""
         length = max(0, min(end - start, _NEAR))
-        return kernels.random_fine(np.frombuffer(self._blob.at(start, length), np.uint8))
+        return kernels.random_fine(np.frombuffer(self.blob.at(start, length), np.uint8))
 
     def fine_share(self, start: int, end: int) -> float:
         """Share of random cells of 16 bytes inside `[start, end)`; 0 where there is not one."""
@@ -131,7 +131,7 @@ class Randomness:
         for window, length in self._stretches():
             first, last = max(start, window), min(end, window + length)
             for at in range(first, last, _SLICE):
-                data = np.frombuffer(self._blob.at(at, min(_SLICE, last - at)), np.uint8)
+                data = np.frombuffer(self.blob.at(at, min(_SLICE, last - at)), np.uint8)
                 found = kernels.random_fine(data)
                 cells = BLOCK // FINE
                 filled = np.pad(found, (0, -found.size % cells)).reshape(-1, cells)
@@ -213,7 +213,7 @@ class Randomness:
         base = start // BLOCK * BLOCK
         at = start
         while at < end:
-            data = self._blob.at(base, min(_SLICE, end - base))
+            data = self.blob.at(base, min(_SLICE, end - base))
             masks = kernels.cell_masks(np.frombuffer(data, np.uint8))
             calm = np.unpackbits(masks.view(np.uint8), bitorder="little")[: len(data) // CELL] == 0
             skip = -(-(at - base) // CELL)
@@ -227,7 +227,7 @@ class Randomness:
         return end
 
     def _histograms(self, start: int, end: int) -> NDArray[np.int32]:
-        return kernels.block_histograms(np.frombuffer(self._blob.at(start, max(0, end - start)), np.uint8))
+        return kernels.block_histograms(np.frombuffer(self.blob.at(start, max(0, end - start)), np.uint8))
 
     def _stretches(self) -> Iterator[tuple[int, int]]:
         """What was read, neighbours joined."""

@@ -4,8 +4,8 @@
 |--------------------------------------|---------------------------------|------------------------------|
 | dissected, a structured region       | encrypted                       | intact                       |
 | dissected, a flaw                    | encrypted                       | damaged                      |
-| recognised, then malformed           | encrypted                       | damaged                      |
-| not recognised, its name promises    | encrypted                       | damaged                      |
+| recognised, then malformed           | encrypted, also in disguise     | damaged                      |
+| not recognised, its name promises    | encrypted, also in disguise     | damaged                      |
 | not recognised, its name only hints  | encrypted, if from byte 0 on    | unknown                      |
 | not recognised, no name              | unknown, and why                | unknown                      |
 """
@@ -13,6 +13,7 @@
 from dataclasses import replace
 
 from vigie.formats import Format, Malformed
+from vigie.judge.disguise import disguise
 from vigie.judge.kernels import BLOCK, CELL, FINE
 from vigie.judge.randomness import DOTTED, Randomness, merged
 from vigie.judge.shape import GAP, MOST_RANGES, Shape, shape, with_rhythm
@@ -76,7 +77,20 @@ def _broken(kind: Format, said: str, malformed: Malformed, randomness: Randomnes
             found = _extent(where, randomness, textual=kind.textual)
             words = f"the bytes there are random ({found.words()})"
             return _encrypted(kind.name, found, Basis.STRUCTURE, 0.97, (said, words))
+    hidden = disguise(randomness.blob)
+    if hidden:
+        found = Shape(Pattern.FULL, (Range(0, randomness.size),))
+        return _encrypted(kind.name, found, Basis.STRUCTURE, 0.9, (said, hidden))
     return Verdict(State.DAMAGED, kind.name, None, (), Basis.STRUCTURE, 0.8, (said, "nothing random there"))
+
+
+def wordless(verdict: Verdict, randomness: Randomness) -> Verdict:
+    """The verdict on a healthy text, unless it is a long run of letters that spells random bytes."""
+    hidden = disguise(randomness.blob) if randomness.size >= BLOCK else None
+    if hidden is None:
+        return verdict
+    said = f"a text, but {hidden}: a key, an attachment without its name, or encrypted"
+    return replace(verdict, state=State.UNKNOWN, basis=Basis.STATISTICS, confidence=0.5, evidence=(said,))
 
 
 def _encrypted(

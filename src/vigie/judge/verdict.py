@@ -108,4 +108,6 @@ def _dissected(
     if promised is not None and promised.name != anatomy.format and found is not promised:
         said = f"named as {promised.title}, but it is {found.title}"
         verdict = replace(verdict, evidence=(*verdict.evidence, said))
+    if verdict.state is State.INTACT and anatomy.format in ("text", "csv"):
+        verdict = rules.wordless(verdict, randomness)
     return verdict, anatomy
