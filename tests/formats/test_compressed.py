@@ -3,7 +3,9 @@
 import bz2
 import lzma
 import random
+import shutil
 import struct
+import subprocess
 import time
 import zlib
 from collections.abc import Callable
@@ -12,7 +14,8 @@ import pytest
 import zstandard
 
 from vigie.formats.archive.compressed import FORMATS
-from vigie.formats.contract import Bytes, Malformed
+from vigie.formats.archive.compressed_bzip2 import broken_blocks
+from vigie.formats.contract import Bytes, Effort, Malformed
 from vigie.model import Kind
 
 BY_NAME = {one.name: one for one in FORMATS}
@@ -22,12 +25,6 @@ CODERS: dict[str, Callable[[bytes], bytes]] = {
     "bzip2": bz2.compress,
     "zstd": zstandard.ZstdCompressor(write_checksum=True).compress,
 }
-
-
-def sevenzip() -> bytes:
-    packed, end = bytes(range(200)), b"\x01\x04\x06" * 9
-    start = struct.pack("<QQL", len(packed), len(end), zlib.crc32(end))
-    return b"7z\xbc\xaf\x27\x1c\0\x04" + struct.pack("<L", zlib.crc32(start)) + start + packed + end
 
 
 @pytest.mark.parametrize("name", CODERS)
@@ -68,8 +65,10 @@ def test_without_header(name: str) -> None:
 
 @pytest.mark.parametrize("name", CODERS)
 def test_a_bomb_is_put_down(name: str) -> None:
+    coder: dict[str, Callable[[bytes], bytes]] = {"xz": lambda data: lzma.compress(data, preset=0)}
+    bomb = coder.get(name, CODERS[name])(bytes(100 << 20))
     begun = time.monotonic()
-    anatomy = BY_NAME[name].dissect(Bytes(CODERS[name](bytes(100 << 20))))
+    anatomy = BY_NAME[name].dissect(Bytes(bomb), 32 << 20)
     assert time.monotonic() - begun < 4
     assert anatomy.flaws == ()
     assert anatomy.notes[0].startswith("too long to test all of it")
@@ -88,27 +87,9 @@ def test_a_decoder_that_wants_too_much_memory() -> None:
     assert anatomy.notes == ("needs too much memory to be tested",)
 
 
-def test_sevenzip_headers() -> None:
-    data = sevenzip()
-    form = BY_NAME["7z"]
-    assert form.recognises(data)
-    assert form.dissect(Bytes(data)).flaws == ()
-    (start,) = form.dissect(Bytes(data[:20] + b"\xff" + data[21:])).flaws
-    assert (start.start, start.end, start.checksum) == (0, 32, True)
-    (end,) = form.dissect(Bytes(data[:-1] + b"\xff")).flaws
-    assert (end.start, end.end) == (232, len(data))
-    (cut,) = form.dissect(Bytes(data[:100])).flaws
-    assert cut.start == cut.end == 100
-    with pytest.raises(Malformed):
-        form.dissect(Bytes(data[:20]))
-
-
 @pytest.mark.parametrize(
     ("name", "magic"),
     [
-        ("lz4", b"\x04\x22\x4d\x18"),
-        ("rar", b"Rar!\x1a\x07\x01\x00"),
-        ("cab", b"MSCF\0\0\0\0"),
         ("lzip", b"LZIP\x01"),
         ("lzop", b"\x89LZO\0\r\n\x1a\n"),
         ("compress", b"\x1f\x9d\x90"),
@@ -129,3 +110,86 @@ def test_brotli_has_only_a_name() -> None:
     assert not form.recognises(b"\x0b\x02\x80")
     assert form.dissect(Bytes(b"abc")).regions[0].end == 3
     assert form.dissect(Bytes(b"")).regions == ()
+
+
+def spoilt(data: bytes, *places: int) -> bytes:
+    out = bytearray(data)
+    for place in places:
+        out[place : place + 4096] = random.Random(place).randbytes(4096)
+    return bytes(out)
+
+
+def test_the_blocks_of_bzip2_are_tested_one_by_one() -> None:
+    text = " ".join(f"{n * n:x}" for n in range(400_000)).encode()
+    data = bz2.compress(text, 1)
+    places = (len(data) // 4, 3 * len(data) // 4)
+    flaws = BY_NAME["bzip2"].dissect(Bytes(spoilt(data, *places))).flaws
+    assert len(flaws) == 2
+    for place, flaw in zip(places, flaws, strict=True):
+        assert flaw.start <= place < place + 4096 <= flaw.end + 60_000
+        assert flaw.end - flaw.start < 130_000
+
+
+def test_a_bzip2_block_without_its_mark() -> None:
+    data = bz2.compress(TEXT, 1)
+    (flaw,) = BY_NAME["bzip2"].dissect(Bytes(data[:10] + b"\0" * 50 + data[60:])).flaws
+    assert flaw.start < 60
+
+
+@pytest.mark.parametrize("name", ["zstd", "xz"])
+def test_the_flaw_is_the_piece_that_was_hit(name: str) -> None:
+    chooser = random.Random(6)
+    text = b"".join(bytes([chooser.choice(b"abcdefgh\n")]) * chooser.randrange(1, 4) for _ in range(400_000))
+    data = CODERS[name](text)
+    place = len(data) // 2
+    (flaw, *more) = BY_NAME[name].dissect(Bytes(spoilt(data, place))).flaws
+    assert not more
+    assert flaw.start < place + 4096
+    assert flaw.end > place
+    assert flaw.end - flaw.start < 0.6 * len(data)
+
+
+@pytest.mark.parametrize("name", ["zstd", "xz", "bzip2"])
+def test_a_whole_stream_behind_a_broken_one(name: str) -> None:
+    one = CODERS[name](TEXT)
+    begin = len(one)
+    flaws = BY_NAME[name].dissect(Bytes(spoilt(one, 5000) + one + one)).flaws
+    assert all(f.end <= begin for f in flaws)
+    lost = BY_NAME[name].dissect(Bytes(one + spoilt(one, 0) + one)).flaws
+    assert [(f.start, f.end) for f in lost] == [(begin, 2 * begin)]
+
+
+def test_xz_blocks_and_their_checks() -> None:
+    if not shutil.which("xz"):
+        pytest.skip("needs xz")
+    for check in ("none", "crc32", "crc64", "sha256"):
+        command = ["xz", "--block-size=20000", f"--check={check}", "-c"]
+        data = subprocess.run(command, input=TEXT, check=True, capture_output=True, timeout=60).stdout
+        assert BY_NAME["xz"].dissect(Bytes(data)).flaws == ()
+        place = len(data) // 2
+        flaws = BY_NAME["xz"].dissect(Bytes(data[:place] + bytes(300) + data[place + 300 :])).flaws
+        assert flaws[0].start <= place + 300
+        assert flaws[0].end - flaws[0].start < 20_000
+
+
+def test_a_chain_of_pieces_that_breaks() -> None:
+    for name in ("zstd", "xz"):
+        data = CODERS[name](TEXT)
+        (flaw, *_) = (
+            BY_NAME[name].dissect(Bytes(data[:30] + random.Random(2).randbytes(len(data) - 30))).flaws
+        )
+        assert flaw.start < 200
+        assert BY_NAME[name].dissect(Bytes(data), 20_000).notes[0].startswith("too long")
+
+
+def test_bzip2_blocks_that_cannot_be_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bz2.compress(TEXT, 1)
+    size = len(data)
+    assert broken_blocks(Bytes(data), 0, size, 0, Effort(10)) is None
+    assert broken_blocks(Bytes(data), 0, size, 0, Effort()) is None, "nothing is broken"
+    twice = data[: size // 3] + b"1AY&SY12" + b"1AY&SY" + data[size // 3 :]
+    assert broken_blocks(Bytes(twice), 0, len(twice), 0, Effort())
+    monkeypatch.setattr("vigie.formats.archive.compressed_bzip2.LONGEST", 100)
+    broken = broken_blocks(Bytes(data), 0, size, 0, Effort())
+    assert broken is not None
+    assert broken[0][0] == 4

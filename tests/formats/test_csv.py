@@ -33,9 +33,9 @@ def test_known_by_name_only() -> None:
 def test_damage_is_a_flaw_and_a_broken_start_malformed() -> None:
     data = b"1;2;3\n" * 1000
     assert FORMAT.dissect(Bytes(data[:3000] + bytes(64) + data)).flaws[0].start == 3000
-    assert FORMAT.dissect(Bytes(bytes(64) + data)).flaws[0].start == 0
+    assert FORMAT.dissect(Bytes(b"\1" * 64 + data)).flaws[0].start == 0
     with pytest.raises(Malformed):
-        FORMAT.dissect(Bytes(bytes(4096) + data))
+        FORMAT.dissect(Bytes(b"\1" * 4096 + data))
 
 
 def test_a_table_without_lines() -> None:

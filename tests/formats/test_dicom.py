@@ -3,12 +3,15 @@
 import random
 import struct
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vigie.formats.contract import Bytes, Malformed
-from vigie.formats.health import dicom, dicom_elements, dicom_pixels, dicom_sheet
+from vigie.formats.health import dicom, dicom_elements, dicom_fragments, dicom_sheet
 from vigie.formats.health.dicom import FORMAT
 from vigie.model import Anatomy, Kind
 
@@ -356,8 +359,8 @@ def test_floating_point_is_told_from_random_bytes_by_its_exponents(
     for at in range(width * 1024, width * 2048, 128):
         hit[at : at + 64] = CHAOS.randbytes(64)
     flaws = with_elements(element(tag, vr, bytes(hit), uid), uid=uid).flaws
-    assert len(flaws) == 4
-    assert flaws[-1].end - flaws[0].start == width * 1024
+    assert sum(flaw.end - flaw.start for flaw in flaws) > width * 200
+    assert width * 900 < flaws[-1].end - flaws[0].start <= width * 1024
     few = with_elements(element(tag, vr, healthy[:400], uid), uid=uid)
     assert few.regions[-1].kind is Kind.OPAQUE
 
@@ -380,22 +383,26 @@ def test_undefined_un_is_an_implicit_sequence() -> None:
 @pytest.mark.parametrize(
     ("frame", "suffix", "what"),
     [
-        (b"\0\0" + jpeg()[2:], "70", "no start of image"),
-        (jpeg()[:-2], "70", "runs to the end"),
-        (jpeg() + b"abcdefgh", "70", "inside a scan"),
-        (b"\xff\xd8\xff\xd9" + b"abcd", "70", "behind the end of the image"),
-        (b"\xff\xd8" + segment(0xDA, b"\x01"), "70", "before any frame header"),
-        (b"\xff\xd8\xff\xe0\xff\xff" + noise(60), "70", "does not fit"),
-        (b"\xff\xd8" + segment(0xE0, b"JFIF"), "70", "without its end marker"),
-        (b"\xff\xd8" + segment(0xE0, b"JFIF") + b"ab", "70", "no marker where one is due"),
-        (jpeg().replace(b"\xff\x00", b"\xff\xd3"), "70", "code FFD3 inside a scan"),
+        (b"\0\0" + jpeg()[2:], "70", "no JPEG start of image"),
+        (jpeg()[:-2], "70", "before the end of image"),
+        (jpeg() + b"abcdefgh", "70", "data behind its end"),
+        (jpeg(lossless_ls=True) + b"abcdefgh", "80", "inside a scan"),
+        (b"\0\0" + jpeg(lossless_ls=True)[2:], "80", "no start of image"),
+        (b"\xff\xd8\xff\xe0\xff\xff" + noise(60), "70", "no segment where one must begin"),
+        (jpeg(lossless_ls=True)[:-2], "80", "runs to the end"),
+        (b"\xff\xd8" + segment(0xE0, b"JFIF"), "80", "without its end marker"),
+        (b"\xff\xd8" + segment(0xE0, b"JFIF") + b"ab", "80", "no marker segment where one is due"),
+        (b"\xff\xd8" + segment(0xDA, b"\x01"), "80", "before any frame header"),
+        (b"\xff\xd8\xff\xd9" + b"abcd", "80", "behind the end of the image"),
+        (jpeg(lossless_ls=True).replace(b"\xff\x7f", b"\xff\xd3"), "80", "code FFD3 inside a scan"),
+        (jpeg().replace(b"\xff\x00", b"\xff\xf3"), "70", "byte stuffing is broken"),
         (b"\xff\x4f\0\0", "90", "no start of codestream"),
         (jpeg2000()[:-2], "90", "without its end marker"),
-        (jpeg2000() + b"abcdefgh", "90", "behind the end of the codestream"),
-        (jpeg2000().replace(b"\xff\x8f", b"\xff\x99"), "90", "code FF99 inside a packet"),
-        (jpeg2000(sop=True).replace(b"\x52\0\x0c\x02", b"\x52\0\x0c\0"), "90", "code FF91 inside a packet"),
-        (jpeg2000().replace(b"\0\x0a\0\0\0\0", b"\0\x0a\0\0\x7f\0"), "90", "does not fit"),
-        (b"\xff\x4f" + segment(0x51, bytes(36)) + b"ab", "90", "no marker segment"),
+        (jpeg2000() + b"abcdefgh", "90", "data behind its end"),
+        (jpeg2000().replace(b"\xff\x8f", b"\xff\x99"), "90", "above FF8F inside a packet"),
+        (jpeg2000(sop=True).replace(b"\x52\0\x0c\x02", b"\x52\0\x0c\0"), "90", "above FF8F inside a packet"),
+        (jpeg2000().replace(b"\0\x0a\0\0\0\0", b"\0\x0a\0\0\x7f\0"), "90", "without its end marker"),
+        (b"\xff\x4f" + segment(0x51, bytes(36)) + b"ab", "90", "no tile-part"),
         (bytes(40), "1.2.840.10008.1.2.5", "too short"),
         (bytes(400), "1.2.840.10008.1.2.5", "not an RLE header"),
         (struct.pack("<16I", 2, 64, 9000, *[0] * 13) + bytes(200), "1.2.840.10008.1.2.5", "behind its frame"),
@@ -426,16 +433,26 @@ def test_a_fragment_with_a_wrong_header_is_a_flaw() -> None:
 
 
 def test_limits_are_notes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dicom_pixels, "MAX_FRAGMENTS", 2)
+    monkeypatch.setattr(dicom_fragments, "MAX_FRAGMENTS", 2)
     assert "more fragments than are read" in FORMAT.dissect(Bytes(HEALTHY["JPEG in pieces"])).notes
-    monkeypatch.setattr(dicom_pixels, "MAX_STREAM", 10)
-    assert "too large to be tested in full" in FORMAT.dissect(Bytes(HEALTHY["JPEG"])).notes
+    monkeypatch.setattr(dicom_fragments, "MAX_STREAM", 10)
+    assert "too large to be tested in full" in FORMAT.dissect(Bytes(HEALTHY["JPEG-LS"])).notes
     monkeypatch.setattr(dicom_elements, "MAX_ELEMENTS", 3)
     assert "more elements than are read" in FORMAT.dissect(Bytes(HEALTHY["explicit"])).notes
-    monkeypatch.setattr(dicom_sheet, "EFFORT", 10)
-    assert "too large to be tested in full" in FORMAT.dissect(Bytes(HEALTHY["deflated"])).notes
-    big = element(0x7FE00008, b"OF", bytes(8192))
-    assert "too large to be tested in full" in with_elements(big).notes
+
+
+FLOATS = meta(EXPLICIT) + head_of() + element(0x7FE00008, b"OF", bytes(8192))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [HEALTHY[name] for name in ("deflated", "JPEG", "JPEG-LS", "JPEG 2000", "RLE", "explicit")] + [FLOATS],
+)
+def test_without_effort_the_structure_is_read_and_the_rest_is_said_not_to_be(data: bytes) -> None:
+    anatomy = FORMAT.dissect(Bytes(data), 10)
+    assert anatomy.flaws == ()
+    assert "too large to be tested in full" in anatomy.notes
+    assert anatomy.regions[-1].end == len(data)
 
 
 def test_a_sheet_is_bounded() -> None:
@@ -444,7 +461,7 @@ def test_a_sheet_is_bounded() -> None:
         sheet.claim(at + 5, at + 10, Kind.OPAQUE, "x")
         sheet.flaw(at, at, "y")
         sheet.note(f"z{at}")
-    anatomy = sheet.anatomy()
+    anatomy = sheet.anatomy(200_000)
     assert len(anatomy.regions) == dicom_sheet.MAX_REGIONS
     assert len(anatomy.flaws) == dicom_sheet.MAX_FLAWS
     assert len(anatomy.notes) == dicom_sheet.MAX_NOTES
@@ -493,7 +510,7 @@ def test_a_wrong_transfer_syntax_is_a_note(said: str, written: str) -> None:
     "data",
     [
         meta(DEFLATED) + b"\xff" * 100,
-        HEALTHY["deflated"] + b"abcdef",
+        HEALTHY["deflated"] + b"abcdefghijkl",
         meta(DEFLATED) + raw_deflate(noise(4000)),
     ],
 )
@@ -558,11 +575,139 @@ def test_a_wrong_rle_length_is_placed_at_the_row_where_it_began() -> None:
     assert flaw.start == torn - 32
 
 
-def test_a_flipped_bit_is_a_narrow_flaw_and_many_are_one_stretch() -> None:
-    frame = jpeg2000()
-    flipped = frame.replace(b"\xff\x8f", b"\xff\x9f", 1)
-    (flaw,) = FORMAT.dissect(Bytes(encapsulated("90", flipped))).flaws
+def test_a_flipped_bit_is_a_narrow_flaw_and_many_are_a_block() -> None:
+    frame = jpeg(lossless_ls=True)
+    flipped = frame.replace(b"\xff\x7f", b"\xff\x9f", 1)
+    (flaw,) = FORMAT.dissect(Bytes(encapsulated("80", flipped))).flaws
     assert flaw.end - flaw.start == 2
-    both = frame[:2000] + b"\xff\xa0" + frame[2002:3000] + b"\xff\xa1" + frame[3002:]
-    (flaw,) = FORMAT.dissect(Bytes(encapsulated("90", both))).flaws
-    assert flaw.end - flaw.start == 1002
+    data = bytearray(encapsulated("80", frame))
+    data[4996:4998], data[5096:5098] = b"\xff\xa0", b"\xff\xa1"
+    (flaw,) = FORMAT.dissect(Bytes(bytes(data))).flaws
+    assert (flaw.start, flaw.end) == (4096, 8192)
+
+
+@pytest.mark.parametrize("uid", [EXPLICIT, IMPLICIT, BIG])
+def test_three_struck_places_are_three_and_what_is_between_is_read(uid: str) -> None:
+    texts = b"".join(element(0x00080020 + n, b"LO", b"a value of the header", uid) for n in range(900))
+    image = b"".join(number(tag, n, uid) for tag, n in ((0x00280010, 64), (0x00280011, 64), (0x00280100, 16)))
+    data = meta(uid) + texts + image + element(0x7FE00010, b"OW", slice_of_ct(), uid)
+    places = (4096, 12288, 20480)
+    hit = bytearray(data)
+    for at in places:
+        hit[at : at + 512] = CHAOS.randbytes(512)
+    flaws = FORMAT.dissect(Bytes(bytes(hit))).flaws
+    for at in places:
+        assert any(flaw.start < at + 512 and flaw.end > at for flaw in flaws)
+    assert not any(at + 640 < flaw.start < at + 7600 for at in places for flaw in flaws)
+
+
+def test_behind_a_lost_fragment_header_the_next_frames_are_tested() -> None:
+    frames = [jpeg() for _ in range(6)]
+    data = bytearray(encapsulated("70", *frames))
+    headers = [at - 8 for at in (data.find(frame) for frame in frames)]
+    for at in (headers[1], headers[4]):
+        data[at : at + 8] = CHAOS.randbytes(8)
+    flaws = FORMAT.dissect(Bytes(bytes(data))).flaws
+    assert all(any(f.start <= at < f.end for f in flaws) for at in (headers[1], headers[4]))
+    assert not any(headers[2] <= f.start < headers[3] - 64 for f in flaws)
+    hit = headers[2] + 5000
+    data[hit : hit + 4096] = CHAOS.randbytes(4096)
+    flaws = FORMAT.dissect(Bytes(bytes(data))).flaws
+    assert any(f.start <= hit + 2048 < f.end for f in flaws)
+
+
+def test_a_fragment_length_that_leads_astray_costs_that_fragment_only() -> None:
+    frames = [jpeg() for _ in range(4)]
+    data = bytearray(encapsulated("70", *frames))
+    at = data.find(frames[1]) - 4
+    data[at : at + 4] = struct.pack("<I", 5000)
+    flaws = FORMAT.dissect(Bytes(bytes(data))).flaws
+    assert "fragment with a wrong length" in {flaw.what for flaw in flaws}
+    assert all(at - 4 <= flaw.start < data.find(frames[2]) for flaw in flaws)
+
+
+def test_behind_a_torn_row_an_rle_segment_is_read_on() -> None:
+    rows = [bytes((31,)) + CHAOS.randbytes(32) + bytes((31,)) + CHAOS.randbytes(32) for _ in range(200)]
+    frame = struct.pack("<16I", 1, 64, *[0] * 14) + b"".join(rows)
+    for first, last in ((40, 44), (120, 123)):
+        at = 64 + first * 66
+        frame = frame[:at] + CHAOS.randbytes((last - first) * 66) + frame[64 + last * 66 :]
+    value = item(b"") + item(frame) + delimiter(0xE0DD)
+    body = head_of(bits=8, rows=200) + element(0x7FE00010, b"OB", value, length=UNDEFINED)
+    data = meta("1.2.840.10008.1.2.5") + body
+    base = data.index(frame) + 64
+    flaws = FORMAT.dissect(Bytes(data)).flaws
+    places = sorted((edge - base + 32) // 66 for flaw in flaws for edge in (flaw.start, flaw.end))
+    assert places[0] == 40
+    assert places[-1] in (123, 124)
+    assert not [place for place in places if 46 < place < 120]
+
+
+def noisy(values: Iterable[int]) -> bytes:
+    pixels = b"".join(struct.pack("<h", value) for value in values)
+    return meta(EXPLICIT) + head_of(rows=512) + element(0x7FE00010, b"OW", pixels)
+
+
+def test_the_noise_of_phase_images_is_healthy_and_what_was_struck_in_it_shows() -> None:
+    # Signed 13-bit noise looks random to a kernel: 12 bits of chance in 16.
+    data = noisy(CHAOS.randint(-3142, 3142) for _ in range(64 * 512))
+    anatomy = FORMAT.dissect(Bytes(data))
+    assert anatomy.flaws == ()
+    assert anatomy.regions[-1].kind is Kind.CODED
+    struck = bytearray(data)
+    struck[20480:24576] = CHAOS.randbytes(4096)
+    flaws = FORMAT.dissect(Bytes(bytes(struck))).flaws
+    assert all(flaw.start >= 20480 - 64 and flaw.end <= 24576 + 64 for flaw in flaws)
+    assert sum(flaw.end - flaw.start for flaw in flaws) > 3500
+
+
+def test_a_lost_head_of_a_frame_costs_its_block() -> None:
+    for suffix, frame in (("70", jpeg(size=9000)), ("90", jpeg2000(size=9000))):
+        data = bytearray(encapsulated(suffix, frame))
+        start = data.find(frame)
+        data[start:4096] = CHAOS.randbytes(4096 - start)
+        (flaw,) = FORMAT.dissect(Bytes(bytes(data))).flaws
+        assert (flaw.start, flaw.end) == (start, start + 4096) or flaw.end == 4096
+        data[start : start + len(frame)] = CHAOS.randbytes(len(frame))
+        flaws = FORMAT.dissect(Bytes(bytes(data))).flaws
+        assert sum(f.end - f.start for f in flaws) > 0.8 * len(frame)
+        few = FORMAT.dissect(Bytes(bytes(data)), 1 << 17)
+        assert few.flaws
+
+
+def test_some_writers_leave_boxes_around_and_sums_behind() -> None:
+    box = b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0\0\0\x14ftypjp2 \0\0\0\0jp2 " + b"\0\0\0\0jp2c"
+    anatomy = FORMAT.dissect(Bytes(encapsulated("90", box + jpeg2000())))
+    assert anatomy.flaws == ()
+    assert anatomy.notes == ("JP2 boxes around a frame",)
+    trailer = FORMAT.dissect(Bytes(HEALTHY["deflated"].rstrip(b"\0") + b"\x4e\xd0\x58\x45\x1a\x02\x04\0"))
+    assert trailer.flaws == ()
+
+
+def test_a_dicomdir_and_a_segmentation_are_read() -> None:
+    record = element(0x00041400, b"UL", bytes(4)) + element(0x00041430, b"CS", b"IMAGE")
+    directory = element(0x00041130, b"CS", b"VIGIE") + element(0x00041220, b"SQ", item(record) * 50)
+    assert FORMAT.dissect(Bytes(meta(EXPLICIT) + directory)).flaws == ()
+    packed = head_of(bits=1, rows=512) + element(0x7FE00010, b"OB", bytes(64 * 64))
+    anatomy = FORMAT.dissect(Bytes(meta(EXPLICIT) + packed))
+    assert anatomy.flaws == ()
+    assert anatomy.regions[-1].kind is Kind.STRUCTURED
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_mutated_files_are_dissected_or_malformed(draw: st.DataObject) -> None:
+    data = bytearray(HEALTHY[draw.draw(st.sampled_from(sorted(HEALTHY)))])
+    for _ in range(draw.draw(st.integers(1, 6))):
+        at = draw.draw(st.integers(0, len(data) - 1))
+        data[at : at + 64] = draw.draw(st.binary(max_size=64))
+    try:
+        anatomy = FORMAT.dissect(Bytes(bytes(data)), draw.draw(st.sampled_from((0, 5000, 1 << 26))))
+    except Malformed as broken:
+        assert 0 <= broken.offset <= len(data)  # noqa: PT017  either is right
+        return
+    at = 0
+    for region in anatomy.regions:
+        assert at <= region.start < region.end <= len(data)
+        at = region.end
+    assert all(0 <= flaw.start <= flaw.end <= len(data) for flaw in anatomy.flaws)

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from vigie.formats.archive.encrypted import FORMATS, OLE2_MAGIC
 from vigie.formats.archive.openpgp import is_message
 from vigie.formats.contract import HEAD, Bytes, Malformed
-from vigie.model import Kind
+from vigie.judge import judge
+from vigie.model import Kind, State
 
 BY_NAME = {one.name: one for one in FORMATS}
 NOISE = random.Random(9).randbytes(6000)
@@ -21,8 +23,7 @@ SAMPLES = {
     "age-armour": b"-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----\n",
     "openpgp-armour": b"-----BEGIN PGP MESSAGE-----\n\nhQEMA\n-----END PGP MESSAGE-----\n",
     "ansible-vault": b"$ANSIBLE_VAULT;1.1;AES256\n6132\n",
-    "keepass": b"\x03\xd9\xa2\x9a\x67\xfb\x4b\xb5" + NOISE,
-    "luks": b"LUKS\xba\xbe\x00\x02" + NOISE,
+    "ecryptfs": bytes(8) + struct.pack(">LLL", 0x11223344, 0x11223344 ^ 0x3C81B7F5, 0x0300000C) + NOISE,
     "bitlocker": b"\xeb\x58\x90-FVE-FS-" + NOISE,
     "openssl-enc": b"Salted__" + NOISE,
     "ooxml-encrypted": OLE2_MAGIC + bytes(600) + "EncryptedPackage".encode("utf-16-le") + NOISE,
@@ -39,7 +40,8 @@ def test_each_container_is_known(name: str) -> None:
     assert anatomy.format == name
     assert anatomy.flaws == ()
     text = name in ("age-armour", "openpgp-armour", "ansible-vault")
-    assert [r.kind for r in anatomy.regions] == [Kind.STRUCTURED if text else Kind.OPAQUE]
+    kinds = [Kind.STRUCTURED, Kind.OPAQUE] if name == "age" else [Kind.STRUCTURED if text else Kind.OPAQUE]
+    assert [r.kind for r in anatomy.regions] == kinds
     with pytest.raises(Malformed):
         BY_NAME[name].dissect(Bytes(NOISE))
 
@@ -154,3 +156,23 @@ def test_gpg_itself(tmp_path: Path, gpg_home: Path) -> None:
         data = target.read_bytes()
         expected = "openpgp-armour" if armour else "openpgp"
         assert [one.name for one in FORMATS if one.recognises(data[:HEAD])] == [expected]
+
+
+def test_an_age_header_without_end() -> None:
+    for data in (b"age-encryption.org/v1\n-> X25519 abc\n" + NOISE, b"age-encryption.org/v1\n"):
+        with pytest.raises(Malformed) as broken:
+            BY_NAME["age"].dissect(Bytes(data))
+        assert broken.value.offset <= len(data)
+
+
+def test_a_dump_with_columns_that_pgcrypto_locked_is_text() -> None:
+    chooser = random.Random(2)
+    rows = "".join(f"{n}\t\\\\xc30d04070302{chooser.randbytes(90).hex()}\n" for n in range(400))
+    dump = f"COPY public.patient (id, secret) FROM stdin;\n{rows}\\.\n".encode()
+    assert judge(Bytes(dump), "dump.sql").state is State.INTACT
+    assert judge(Bytes(dump), "dump.txt").state is State.INTACT
+
+
+def test_a_container_without_a_header_stays_unknown() -> None:
+    assert judge(Bytes(NOISE), "volume.hc").state is State.UNKNOWN
+    assert judge(Bytes(NOISE), "0A1B.c9r").state is State.UNKNOWN

@@ -1,5 +1,8 @@
 """HL7 v2 messages, bare and framed."""
 
+import base64
+import random
+
 import pytest
 
 from vigie.formats.contract import HEAD, Bytes, Malformed
@@ -7,6 +10,7 @@ from vigie.formats.health.hl7v2 import FORMAT
 from vigie.formats.office import text
 from vigie.model import Charset
 
+CHAOS = random.Random(251)
 MESSAGE = (
     "MSH|^~\\&|LABO|CHU|DPI|CHU|20260301||ORU^R01|42|P|2.5|||||FRA|UNICODE UTF-8\r"
     "PID|1||12345^^^CHU||Dupré^Hélène||19600102|F\r"
@@ -84,3 +88,51 @@ def test_a_start_that_was_hit_is_a_flaw_and_the_rest_is_read() -> None:
     anatomy = FORMAT.dissect(Bytes(bytes(range(64)) + MESSAGE.encode()))
     assert anatomy.flaws[0].what == "no MSH, FHS or BHS segment at the start"
     assert anatomy.regions[0].end == 64 + len(MESSAGE.encode())
+
+
+BATCH = "FHS|^~\\&|A\rBHS|^~\\&|A\r" + MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("data", "flaws", "notes"),
+    [
+        (BATCH + "BTS|1\rFTS|1\r", 0, ()),
+        (BATCH + "BTS|1\r", 0, ("a batch file without its trailer (FTS)",)),
+        (BATCH[:-40], 1, ()),
+    ],
+)
+def test_a_batch_file_has_a_trailer(data: str, flaws: int, notes: tuple[str, ...]) -> None:
+    anatomy = FORMAT.dissect(Bytes(data.encode()))
+    assert (len(anatomy.flaws), anatomy.notes) == (flaws, notes)
+
+
+def test_a_struck_place_leaves_the_segments_behind_it_alone() -> None:
+    data = bytearray(MESSAGE.encode() * 20)
+    for at in (4096, 12288, 20480):
+        data[at : at + 512] = CHAOS.randbytes(512)
+    flaws = FORMAT.dissect(Bytes(bytes(data))).flaws
+    for at in (4096, 12288, 20480):
+        assert any(flaw.start < at + 512 and flaw.end > at for flaw in flaws)
+    assert all(any(at - 64 <= f.start and f.end <= at + 576 for at in (4096, 12288, 20480)) for f in flaws)
+
+
+def test_a_document_of_random_bytes_is_a_flaw() -> None:
+    at = MESSAGE.index("JVBER")
+    data = (MESSAGE[:at] + base64.b64encode(CHAOS.randbytes(900)).decode() + "\r").encode()
+    (flaw,) = FORMAT.dissect(Bytes(data)).flaws
+    assert (flaw.start, flaw.end) == (len(MESSAGE[:at].encode()), len(data))
+
+
+def test_a_hurried_look_reads_a_part() -> None:
+    class Watched:
+        def __init__(self, data: bytes) -> None:
+            self.data, self.size, self.read = data, len(data), 0
+
+        def at(self, offset: int, length: int) -> bytes:
+            part = self.data[offset : offset + length]
+            self.read += len(part)
+            return part
+
+    blob = Watched(MESSAGE.encode() * 8000)
+    assert FORMAT.dissect(blob, 1 << 20).flaws == ()
+    assert blob.read < blob.size

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from vigie.formats.contract import Bytes, Malformed
-from vigie.formats.media.jpeg import BLOCK, FORMAT, Walk, dissect
+from vigie.formats.contract import Bytes, Effort, Malformed
+from vigie.formats.media.jpeg import BEHIND, FORMAT, dissect
+from vigie.formats.media.jpeg import image as walk_image
+from vigie.formats.media.jpeg_huffman import Coding, decode
 from vigie.formats.media.jpeg_tables import segment_fault
+from vigie.formats.media.stuffing import BLOCK
 from vigie.model import Kind
 
 
@@ -187,10 +190,61 @@ def test_possible_segments() -> None:
 
 def test_an_image_within_other_bytes() -> None:
     data = photo(90)
-    walk = Walk(Bytes(b"x" * 10 + data + b"y" * 10), 10, 10 + len(data))
-    walk.run()
-    assert walk.flaws == []
-    assert (walk.regions[0].start, walk.regions[-1].end) == (10, 10 + len(data))
+    found = walk_image(Bytes(b"x" * 10 + data + b"y" * 10), 10, 10 + len(data), Effort())
+    assert found.flaws == ()
+    assert (found.regions[0].start, found.regions[-1].end) == (10, 10 + len(data))
+
+
+def unstuffed(data: bytes, start: int, seed: int) -> bytes:
+    """Struck with 512 random bytes that hold no forbidden marker: what byte stuffing cannot find."""
+    hit = random.Random(seed).randbytes(512).replace(b"\xff", b"\xfe")
+    return data[:start] + hit + data[start + 512 :]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"subsampling": 0}, {"restart_marker_blocks": 20}, {"optimize": True}]
+)
+def test_small_scans_are_decoded(options: dict[str, Any]) -> None:
+    data = photo(200, **options)
+    assert dissect(Bytes(data)).flaws == ()
+    found = near = 0
+    for seed in range(40):
+        start = 1000 + seed * (len(data) - 2000) // 40
+        flaws = dissect(Bytes(unstuffed(data, start, seed))).flaws
+        found += bool(flaws)
+        near += bool(flaws) and flaws[0].start < start + 512 + BEHIND and flaws[0].end > start
+    assert found >= 36
+    assert near >= 20
+
+
+def test_a_scan_that_misses_blocks() -> None:
+    data = photo(120)
+    for cut in (300, 40):
+        flaws = dissect(Bytes(data[: -2 - cut] + data[-2:])).flaws
+        assert "another number of blocks" in flaws[0].what
+
+
+def test_what_is_not_decoded() -> None:
+    known = Coding(0xC0, b"\x08\0\x09\0\x09\x01\x01\x11\x00")
+    assert decode(b"abc", known, b"\x01\x01\x00\0\x3f\0") is None  # no tables
+    assert decode(b"abc", Coding(0xC2, known.frame), b"\x01\x01\x00\0\x3f\0") is None
+    known.define(
+        b"\x00" + bytes([0, 1]) + bytes(14) + b"\x03" + b"\x10" + bytes([0, 1]) + bytes(14) + b"\x00"
+    )
+    known.restart = 1
+    assert decode(b"\xff\xd0" * 5000, known, b"\x01\x01\x00\0\x3f\0") is None
+    assert decode(b"", known, b"\x01\x01\x00\0\x3f\0") is not None
+
+
+def test_little_effort_looks_at_windows() -> None:
+    data = photo(700, progressive=True)
+    for effort in (0, 64 * 1024, 128 * 1024):
+        anatomy = dissect(Bytes(data), effort)
+        assert (anatomy.flaws, anatomy.notes) == ((), ("too long to test all of the scan",))
+        assert anatomy.regions[-1].what == "end of image"
+    hit = noise(data, len(data) - 6 * BLOCK, len(data) - 3 * BLOCK)
+    (flaw,) = dissect(Bytes(hit), 128 * 1024).flaws
+    assert flaw.start >= len(data) - 8 * BLOCK
 
 
 def test_a_large_image_is_quick() -> None:

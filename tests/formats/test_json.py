@@ -1,6 +1,7 @@
 """JSON and its relatives."""
 
 import json as stdlib
+import random
 import time
 from typing import NoReturn
 
@@ -110,6 +111,22 @@ def test_a_large_document_is_looked_at_and_not_parsed(monkeypatch: pytest.Monkey
     assert whole.flaws == ()
     assert whole.notes
     assert FORMAT.dissect(Bytes(TEXT.encode()[:-2])).flaws
+
+
+def test_beyond_the_effort_a_document_is_not_parsed() -> None:
+    data = stdlib.dumps([VALUE] * 30).encode()
+    anatomy = FORMAT.dissect(Bytes(data), 20_000)
+    assert anatomy.flaws == ()
+    assert any("too large to be parsed" in note for note in anatomy.notes)
+    assert any("end" in flaw.what for flaw in FORMAT.dissect(Bytes(data[:-5]), 20_000).flaws)
+
+
+def test_blows_are_told_from_their_bytes_and_strays_by_the_grammar() -> None:
+    data = bytearray(stdlib.dumps([VALUE] * 30).encode())
+    for at in (3000, 9000, 15_000):
+        data[at : at + 512] = random.Random(at).randbytes(512)
+    assert [flaw.start // 3000 for flaw in FORMAT.dissect(Bytes(bytes(data))).flaws] == [1, 3, 5]
+    assert FORMAT.dissect(Bytes(b'{"a": "' + b"word " * 20 + b'del\x7f"}')).flaws == ()
 
 
 def test_too_large_for_this_machine_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,7 +167,22 @@ def test_a_large_database_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sqlite, "DECODED", 20 * 4096)
     anatomy = sqlite.dissect(Bytes(database(tmp_path)))
     assert anatomy.flaws == ()
-    assert anatomy.notes == ("too large to look at every page",)
+    assert anatomy.notes == ("too large to look at every page through its table",)
+
+
+@pytest.mark.parametrize("vacuum", ["none", "full"])
+def test_what_no_table_led_to_is_looked_at_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vacuum: str
+) -> None:
+    monkeypatch.setattr(sqlite, "DECODED", 20 * 4096)
+    data = database(tmp_path, "page_size=4096", f"auto_vacuum={vacuum}", rows=2000)
+    assert sqlite.dissect(Bytes(data)).flaws == ()
+    start = len(data) // 8192 * 4096
+    hit = data[:start] + random.Random(1).randbytes(4096) + data[start + 4096 :]
+    (flaw,) = sqlite.dissect(Bytes(hit)).flaws
+    assert (flaw.start, flaw.end) == (start, start + 4096)
+    hurried = sqlite.dissect(Bytes(data * 20), 1 << 20)
+    assert hurried.notes[-1].startswith("looked at 128 of")
 
 
 def test_a_database_of_some_size_is_quick(tmp_path: Path) -> None:

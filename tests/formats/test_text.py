@@ -1,12 +1,14 @@
 """Plain text: character sets, places that no text has, and what is not text."""
 
+import base64
 import random
 
 import pytest
 
 from vigie.formats.contract import HEAD, Bytes, Malformed
 from vigie.formats.office import text
-from vigie.model import Charset, Kind
+from vigie.judge import judge
+from vigie.model import Charset, Kind, State
 
 FRENCH = "Le patient présente une fièvre à 39°, un œdème léger ; traité le 12/03.\n"
 CHAOS = random.Random(20_260_301)
@@ -143,10 +145,124 @@ def test_other_single_byte_text_is_not_malformed() -> None:
     assert found.notes
 
 
-def test_zeros_at_the_end_of_a_log_are_one_flaw() -> None:
-    data = b"2026-03-01 10:00 started\n" * 100
-    found = text.survey(Bytes(data + bytes(5000)))
-    assert [(f.start, f.end) for f in found.flaws] == [(len(data), len(data) + 5000)]
+@pytest.mark.parametrize("encoding", ["ascii", "utf-16-le", "utf-32-le"])
+def test_zeros_at_either_end_of_a_log_are_a_note_and_inside_a_flaw(encoding: str) -> None:
+    data = ("2026-03-01 10:00 started\n" * 100).encode(encoding)
+    for padded in (data + bytes(5000), bytes(5_000_000) + data, bytes(5000) + data + bytes(2_000_000)):
+        anatomy = text.FORMAT.dissect(Bytes(padded))
+        assert anatomy.flaws == ()
+        assert any(f"{len(padded) - len(data)} bytes of zeros" in note for note in anatomy.notes)
+    (flaw,) = text.FORMAT.dissect(Bytes(data + bytes(5000) + data)).flaws
+    assert (flaw.start + 3 & ~3, flaw.end & ~3) == (len(data), len(data) + 5000)
+
+
+def test_nothing_but_zeros_is_malformed() -> None:
+    for size in (1, 64, 70, 3_000_000):
+        with pytest.raises(Malformed):
+            text.survey(Bytes(bytes(size)))
+    with pytest.raises(Malformed):
+        text.survey(Bytes(bytes(9_000_000) + b"text"), 1_000_000)
+
+
+NATIONAL = {
+    "shift_jis": "患者は三日前から熱があります。咳もあります。\n",
+    "euc_jp": "患者は三日前から熱があります。咳もあります。\n",
+    "iso2022_jp": "患者は三日前から熱があります。咳もあります。\n",
+    "iso2022_kr": "환자는 사흘 전부터 열이 있습니다.\n",
+    "euc_kr": "환자는 사흘 전부터 열이 있습니다.\n",
+    "gb18030": "患者三天前开始发热，伴有咳嗽。\n",
+    "big5": "患者三天前開始發熱，伴有咳嗽。\n",
+    "koi8_r": "Пациент жалуется на боль в груди.\n",
+    "cp1251": "Пациент жалуется на боль в груди.\n",
+    "iso8859_7": "Ο ασθενής παραπονιέται για πόνο.\n",
+    "cp1256": "المريض يشكو من ألم في الصدر\n",
+    "utf-32": "Le patient présente une fièvre.\n",
+    "utf-32-le": "Le patient présente une fièvre.\n",
+    "utf-32-be": "Le patient présente une fièvre.\n",
+}
+
+
+@pytest.mark.parametrize("encoding", NATIONAL)
+def test_text_of_every_nation_is_text(encoding: str) -> None:
+    data = (NATIONAL[encoding] * 300).encode(encoding)
+    assert text.FORMAT.recognises(data[:HEAD])
+    anatomy = text.FORMAT.dissect(Bytes(data))
+    assert anatomy.flaws == ()
+    assert judge(Bytes(data), "letter.txt").state is State.INTACT
+    at = 4096 if len(data) > 8192 else 1024
+    hit = data[:at] + CHAOS.randbytes(4096) + data[at + 4096 :]
+    assert judge(Bytes(hit), "letter.txt").state is State.ENCRYPTED
+
+
+def test_a_table_of_numbers_is_no_utf32() -> None:
+    data = b"".join(n.to_bytes(4, "little") for n in range(1000))
+    assert text.wide(data) is None
+    assert not text.clean(data)
+    assert not text.clean("患".encode("gb18030") * 900)
+    with pytest.raises(Malformed):
+        text.survey(Bytes(b"\xff\xfe\0\0\xff\xff\xff\xff" + "x".encode("utf-32-le") * 900))
+
+
+def test_blows_in_utf32_are_flaws() -> None:
+    data = ("Le patient. " * 9000).encode("utf-32-be")
+    hit = data[:80_000] + CHAOS.randbytes(4096) + data[84_096 : len(data) - 9000] + CHAOS.randbytes(64)
+    flaws = text.survey(Bytes(hit)).flaws
+    assert flaws[0].start // 4096 == 80_000 // 4096
+    broken = "".join("word " * 40 + "\x01" for _ in range(200)).encode("utf-32")
+    assert len(text.survey(Bytes(broken)).flaws) == text.MAX_FLAWS
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16", "utf-32"])
+def test_with_little_effort_places_all_over_a_text_are_read(encoding: str) -> None:
+    class Counted:
+        def __init__(self, data: bytes) -> None:
+            self.size = len(data)
+            self.data = data
+            self.read = 0
+
+        def at(self, offset: int, length: int) -> bytes:
+            self.read += min(length, max(0, self.size - offset))
+            return self.data[offset : offset + length]
+
+    data = (FRENCH * 60_000).encode(encoding)
+    for effort in (16 * 1024, 1 << 20):
+        blob = Counted(data)
+        found = text.survey(blob, effort)
+        assert found.flaws == ()
+        assert any("too long" in note for note in found.notes)
+        assert blob.read < 1.5 * effort + 20_000
+        broken = Counted(data[:-3000] + CHAOS.randbytes(2048) + data[-952:])
+        assert text.survey(broken, effort).flaws
+    assert text.survey(Bytes(data), len(data) - 1000).flaws == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (base64.encodebytes(CHAOS.randbytes(90_000)), True),
+        (base64.b64encode(CHAOS.randbytes(90_000)), True),
+        (base64.urlsafe_b64encode(CHAOS.randbytes(900)), True),
+        (CHAOS.randbytes(9000).hex().encode(), True),
+        (CHAOS.randbytes(9000).hex("\n", 30).encode(), True),
+        (b"name: x\n\n" + base64.encodebytes(CHAOS.randbytes(90_000)), True),
+        (b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(CHAOS.randbytes(9000)), False),
+        (base64.encodebytes(CHAOS.randbytes(90)), False),
+        (base64.encodebytes(b"a" * 9000), False),
+        (CHAOS.randbytes(9600).hex("\n", 32).encode(), False),
+        ((FRENCH * 900).encode(), False),
+        (b"ACGT" * 9000, False),
+        (
+            b"ThisIsATextWithoutAnyBlanksInItAndWithoutDigitsWhichIsNoArmourAtAllQuickZephyrsBlowVexingDaftJim"
+            * 90,
+            False,
+        ),
+        (FRENCH.encode() * 900 + base64.encodebytes(CHAOS.randbytes(9000)), False),
+        (b"\n" * 9000, False),
+        (b"", False),
+    ],
+)
+def test_armour_from_end_to_end_is_known(data: bytes, *, expected: bool) -> None:
+    assert text.armoured(Bytes(data)) is expected
 
 
 def test_read_head_never_fails() -> None:

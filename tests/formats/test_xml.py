@@ -1,11 +1,11 @@
 """XML: well-formedness, encodings, and documents made to hurt."""
 
+import random
 import time
 
 import pytest
 
 from vigie.formats.contract import HEAD, Bytes, Malformed
-from vigie.formats.office import xml
 from vigie.formats.office.xml import FORMAT
 from vigie.model import Charset
 
@@ -103,11 +103,47 @@ def test_depth_is_bounded() -> None:
     assert "deeper" in FORMAT.dissect(Bytes(b"<a>" * 300_000)).flaws[0].what
 
 
-def test_beyond_the_effort_a_document_is_named_and_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xml, "EFFORT", 1000)
-    anatomy = FORMAT.dissect(Bytes(BODY.encode()))
+def test_beyond_the_effort_a_document_is_named_and_not_tested() -> None:
+    anatomy = FORMAT.dissect(Bytes((BODY * 99).encode()), 10_000)
     assert anatomy.flaws == ()
     assert anatomy.notes == ("too large to be tested in full",)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"<?xml version='1.0'?>\n<a @WHAT@ b='c'>x</a>", "a template"),
+        (b"<?xml version='1.0'?>\n<a><?php if (a < b) {} ?><b {{ c }}/></a>", "a template"),
+        (b"<?xml version='1.0' encoding='%(codec)s'?><a/>", "a template"),
+        (b"<?xml version='1.0'?>\n<!ELEMENT a (b)><!ATTLIST a c CDATA>", "declarations, not a document"),
+        (b"<?xml version='1.0'?><a><b>black & white</b></a>", "a bare ampersand"),
+        (b"<?xml version='1.0'?><!-- a -- b --><a/>", "two hyphens in a comment"),
+    ],
+)
+def test_what_people_write_is_a_note(data: bytes, reason: str) -> None:
+    anatomy = FORMAT.dissect(Bytes(data))
+    assert anatomy.flaws == ()
+    assert any(note.endswith(reason) for note in anatomy.notes)
+
+
+def test_logs_of_several_documents() -> None:
+    anatomy = FORMAT.dissect(Bytes(b"<?xml version='1.0'?><a>1</a>\n" + b"<a>2</a>\n" * 9))
+    assert anatomy.flaws == ()
+    assert anatomy.notes[0].startswith("several documents")
+
+
+def test_utf32_is_not_read_and_not_held_against_it() -> None:
+    anatomy = FORMAT.dissect(Bytes(f"<?xml version='1.0'?>{BODY}".encode("utf-32")))
+    assert anatomy.flaws == ()
+    assert "UTF-32, which is not read here" in anatomy.notes
+
+
+def test_blows_are_told_from_their_bytes() -> None:
+    data = bytearray((BODY * 2).replace("</a><a xmlns='urn:x'>", "").encode())
+    for at in (3000, 9000, 15_000):
+        data[at : at + 512] = random.Random(at).randbytes(512)
+    flaws = FORMAT.dissect(Bytes(bytes(data))).flaws
+    assert [flaw.start // 3000 for flaw in flaws] == [1, 3, 5]
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,11 @@ def test_a_lost_local_header() -> None:
     second = data.index(b"PK\x03\x04", 10)
     third = data.index(b"PK\x03\x04", second + 4)
     anatomy = dissect(Bytes(noise(data, second, second + 30)))
-    assert [(f.start, f.end) for f in anatomy.flaws] == [(second, third)]
+    assert [(f.start, f.end) for f in anatomy.flaws] == [(second, second + 35)]
+    assert third > second + 35
+    assert any(r.what == "deflate stream of 1.txt" for r in anatomy.regions)
+    lost = dissect(Bytes(noise(data, second, third))).flaws
+    assert (lost[0].start, lost[-1].end) == (second, third)
 
 
 def test_a_local_header_of_another_name() -> None:
@@ -296,3 +300,64 @@ def test_no_archive_at_all() -> None:
     with pytest.raises(Malformed):
         dissect(Bytes(random.Random(1).randbytes(5000)))
     assert not FORMAT.recognises(b"PK\x03\x04" + b"\xff" * 40)
+
+
+def test_an_effort_is_spent_on_the_ends_and_the_small_ones_first() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("first", TEXT * 3)
+        for number in range(9):
+            target.writestr(f"large {number}", random.Random(number).randbytes(200_000))
+            target.writestr(f"small {number}", TEXT[:300])
+        target.writestr("last", TEXT)
+    data = out.getvalue()
+    assert dissect(Bytes(data)).notes == ()
+    anatomy = dissect(Bytes(data), 700_000)
+    assert anatomy.flaws == ()
+    assert anatomy.notes == ("too long to test all of it",)
+    assert 10_000 < anatomy.checked < 900_000
+    place = data.index(b"small 8") + 20
+    assert dissect(Bytes(data[:place] + bytes(60) + data[place + 60 :]), 700_000).flaws
+    assert dissect(Bytes(data), 400).notes == ("too long to test all of it",)
+
+
+def test_places_far_apart_in_one_member_are_flaws_of_their_own() -> None:
+    chooser = random.Random(8)
+    text = b" ".join(b"%x" % chooser.getrandbits(chooser.randrange(1, 40)) for _ in range(200_000))
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("long", text)
+    data = noise(noise(out.getvalue(), 60_000, 92_768), 400_000, 432_768)
+    flaws = dissect(Bytes(data)).flaws
+    assert len(flaws) == 2
+    assert flaws[0].end < 160_000 < flaws[1].start
+
+
+def test_a_thousand_members_and_more() -> None:
+    data = archive(zipfile.ZIP_STORED, members=1)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as target:
+        for number in range(1100):
+            target.writestr(f"{number}.txt", TEXT[number : number + 50])
+    data = out.getvalue()
+    anatomy = dissect(Bytes(data))
+    assert anatomy.flaws == ()
+    assert anatomy.checked == 1100 * 50
+    assert any(r.what == "100 more members" for r in anatomy.regions)
+    assert anatomy.regions[-2].what == "central directory"
+    place = data.index(b"1050.txt") + 8
+    assert [f.start for f in dissect(Bytes(data[:place] + bytes(9) + data[place + 9 :])).flaws] == [place]
+
+
+def test_streamed_members_without_a_directory() -> None:
+    data = streamed(zipfile.ZIP_DEFLATED)
+    data = data[: data.index(b"PK\x01\x02")]
+    second, third = data.index(b"PK\x03\x04", 10), data.rindex(b"PK\x03\x04")
+    flaws = dissect(Bytes(noise(data, second + 60, second + 9000))).flaws
+    assert any(f.start < second + 9000 and f.end == third for f in flaws)
+    (cut,) = dissect(Bytes(data[: second + 500])).flaws
+    assert cut.what == "no end of central directory"
+    assert dissect(Bytes(data), 10_000).notes == ("too long to test all of it",)
+    far = data[:second] + random.Random(1).randbytes(3 << 20)
+    anatomy = dissect(Bytes(far), 60_000)
+    assert "too long to test all of it" in anatomy.notes

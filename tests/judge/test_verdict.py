@@ -154,7 +154,8 @@ def test_a_struck_middle_of_a_text_is_found_where_it_is(name: str) -> None:
 @pytest.mark.parametrize("name", HEALTHY)
 def test_a_zeroed_or_cut_file_is_damaged_not_encrypted(name: str) -> None:
     data = HEALTHY[name]()
-    zeroed = judge(Bytes(bytes(4096) + data[4096:]), name)
+    start = 4096 if name.endswith(("txt", "csv")) else 0  # a log may begin or end with zeros
+    zeroed = judge(Bytes(data[:start] + bytes(4096) + data[start + 4096 :]), name)
     assert zeroed.state is State.DAMAGED, zeroed
     if name in ("bundle.json", "dossier.zip", "photo.png"):
         assert judge(Bytes(data[: len(data) // 2]), name).state is State.DAMAGED
@@ -170,8 +171,8 @@ def test_what_nobody_knows_is_unknown_and_why() -> None:
 
 
 def test_a_name_that_only_hints_never_makes_an_encrypted_verdict_alone() -> None:
-    foreign = b"JM\x01\x00PK\x03\x04" + bytes(40) + DICE.randbytes(9000)
-    verdict = judge(Bytes(foreign), "java.xml.jmod")
+    foreign = b"QM\x01\x00PK\x03\x04" + bytes(40) + DICE.randbytes(9000)
+    verdict = judge(Bytes(foreign), "java.xml.qmod")
     assert verdict.state is State.UNKNOWN
     assert "hints at XML" in verdict.evidence[-1]
     assert judge(Bytes(bytes(200) + DICE.randbytes(9000)), "Thumbs.db").state is State.UNKNOWN

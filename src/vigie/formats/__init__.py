@@ -1,42 +1,14 @@
 """What a healthy file of each kind looks like: `Blob -> Anatomy`. Pure.
 
-A format is recognised by content first and by name second. The order of `CATALOGUE` matters: the first
-format that recognises a head wins, so the special ones stand before the general ones they are made of
-(DOCX before ZIP, CDA before XML, HL7 v2 before text).
+A format is recognised by content first and by name second; `catalogue` lists them.
 """
 
 from dataclasses import dataclass
 
-from vigie.formats.archive import compressed, encrypted, gzip
-from vigie.formats.archive import zip as zip_archive
+from vigie.formats.catalogue import CATALOGUE
 from vigie.formats.contract import HEAD, Format, Malformed
-from vigie.formats.data import sqlite, sqlite_wal
-from vigie.formats.health import cda, dicom, fhir, hl7v2
-from vigie.formats.media import jpeg, png
-from vigie.formats.office import csv, json, ooxml, pdf, text, xml
 
 __all__ = ["CATALOGUE", "HEAD", "Format", "Malformed", "Promise", "by_content", "by_name"]
-
-CATALOGUE: tuple[Format, ...] = (
-    dicom.FORMAT,
-    jpeg.FORMAT,
-    png.FORMAT,
-    pdf.FORMAT,
-    *ooxml.FORMATS,
-    zip_archive.FORMAT,
-    gzip.FORMAT,
-    sqlite.FORMAT,
-    sqlite_wal.FORMAT,
-    *compressed.FORMATS,
-    *encrypted.FORMATS,
-    hl7v2.FORMAT,
-    cda.FORMAT,
-    fhir.FORMAT,
-    xml.FORMAT,
-    json.FORMAT,
-    csv.FORMAT,
-    text.FORMAT,
-)
 
 _PROMISED: dict[str, Format] = {s: f for f in reversed(CATALOGUE) for s in f.suffixes}
 _HINTED: dict[str, Format] = {s: f for f in reversed(CATALOGUE) for s in f.weak_suffixes}

@@ -9,11 +9,16 @@ from typing import Protocol
 
 import zstandard
 
+from vigie.formats.archive.compressed_bzip2 import broken_blocks
+from vigie.formats.archive.compressed_chain import broken_xz, broken_zstd
+from vigie.formats.archive.draft import Draft
 from vigie.formats.contract import EFFORT, Effort, Format, Malformed
-from vigie.model import Anatomy, Blob, Flaw, Kind, Region
+from vigie.model import Anatomy, Blob, Kind, Region
 
-DECODED = 64 * 1024 * 1024
-"""Bytes decoded of one file: less than `contract.EFFORT`, for bzip2 and LZMA run at 20 to 100 MB/s."""
+PRICE = 4
+"""What a byte out of bzip2 or LZMA costs: they run at 20 to 100 MB/s."""
+SEARCH = 64 * 1024 * 1024
+"""Bytes looked through for the next stream behind a broken one."""
 MEMORY = 128 * 1024 * 1024
 """What a decoder may ask for; a file that needs more is named and not tested."""
 STREAMS = 10_000
@@ -56,86 +61,23 @@ class Codec:
     """How far behind the first wrong byte the decoder may notice: a block, as it is stored."""
     magic: tuple[bytes, ...]
     """What each further stream must begin with."""
+    heads: Callable[[bytes], bool]
+    """Whether 16 bytes are the head of a stream."""
+    blocks: Callable[[Blob, int, int, int, Effort], list[tuple[int, int]] | None]
+    """Which parts are broken of a stream, which could not be decoded beyond a place; nothing where
+    that cannot be told."""
 
 
 def _pump_bounded(engine: Engine, data: bytes, effort: Effort) -> None:
     bounded: _Bounded = engine  # type: ignore[assignment]  # bz2 and lzma, as CODECS pairs them
-    effort.spend(len(bounded.decompress(data, _PRODUCE)))
+    effort.spend(PRICE * len(bounded.decompress(data, _PRODUCE)))
     while not (bounded.eof or bounded.needs_input or effort.left <= 0):
-        effort.spend(len(bounded.decompress(b"", _PRODUCE)))
+        effort.spend(PRICE * len(bounded.decompress(b"", _PRODUCE)))
 
 
 def _pump_zstd(engine: Engine, data: bytes, effort: Effort) -> None:
     # No output limit here, but a block of 128 KiB takes at least 4 bytes: 1 KiB fed makes 32 MiB at most.
     effort.spend(len(engine.decompress(data)))  # type: ignore[attr-defined]  # zstandard, as CODECS pairs it
-
-
-_BZIP2 = Codec(bz2.BZ2Decompressor, _pump_bounded, (OSError,), 4096, 1 << 20, (b"BZh",))
-_XZ = Codec(
-    lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY),
-    _pump_bounded,
-    (lzma.LZMAError,),
-    4096,
-    1 << 17,
-    (b"\xfd7zXZ\0",),
-)
-_ZSTD = Codec(
-    lambda: zstandard.ZstdDecompressor(max_window_size=MEMORY).decompressobj(),
-    _pump_zstd,
-    (zstandard.ZstdError,),
-    1024,
-    1 << 18,
-    (b"\x28\xb5\x2f\xfd",),
-)
-
-
-def _decode(name: str, blob: Blob, codec: Codec) -> Anatomy:
-    """Follow the streams of a file, one behind the other."""
-    effort = Effort(DECODED)
-    flaws: list[Flaw] = []
-    notes: list[str] = []
-    regions = [Region(0, blob.size, Kind.CODED, f"{name} stream")]
-    position = checked = 0
-    for _ in range(STREAMS):
-        start = position
-        engine = codec.engine()
-        try:
-            while position < blob.size and not engine.eof and effort.left > 0:
-                data = blob.at(position, codec.feed)
-                effort.spend(len(data))
-                codec.pump(engine, data, effort)
-                position += len(data) - len(engine.unused_data)
-        except codec.errors as error:
-            if "emory" in str(error):
-                notes.append("needs too much memory to be tested")
-            else:
-                where = max(start, position - codec.late)
-                flaws.append(Flaw(where, blob.size, f"the {name} stream breaks near byte {position}"))
-            break
-        if not engine.eof:
-            if effort.left <= 0:
-                notes.append(f"too long to test all of it: untested from byte {position}")
-            else:
-                flaws.append(Flaw(blob.size, blob.size, f"the file ends inside a {name} stream"))
-            break
-        checked = position
-        position = _padding(blob, position)
-        if position >= blob.size:
-            break
-        if not blob.at(position, 6).startswith(codec.magic):
-            regions = [
-                Region(0, checked, Kind.CODED, f"{name} stream"),
-                Region(checked, blob.size, Kind.OPAQUE, "bytes behind the last stream"),
-            ]
-            notes.append(f"{blob.size - checked} bytes behind the last stream")
-            break
-    return Anatomy(name, tuple(regions), tuple(flaws), checked, tuple(notes))
-
-
-def _padding(blob: Blob, position: int) -> int:
-    """Behind the zeros at `position` (xz stream padding, tape blocks), 1 MiB of them at most."""
-    window = blob.at(position, 1 << 20)
-    return position + len(window) - len(window.lstrip(b"\0"))
 
 
 def _xz_head(head: bytes) -> bool:
@@ -153,38 +95,115 @@ def _zstd_head(head: bytes) -> bool:
     return head.startswith(b"\x28\xb5\x2f\xfd") and len(head) > 5 and not head[4] & 0x08
 
 
-def _sevenzip(blob: Blob, _effort: int = EFFORT) -> Anatomy:
-    """Start header and next header with their CRC-32 (7zFormat.txt); the streams between are not decoded."""
-    head = blob.at(0, 32)
-    if not head.startswith(b"7z\xbc\xaf\x27\x1c") or len(head) < 32:
-        raise Malformed(0, "no 7z signature header")
-    flaws: list[Flaw] = []
-    checked = 0
-    offset, length = int.from_bytes(head[12:20], "little"), int.from_bytes(head[20:28], "little")
-    start, end = 32 + offset, 32 + offset + length
-    if zlib.crc32(head[12:32]) != int.from_bytes(head[8:12], "little"):
-        flaws.append(Flaw(0, 32, "the CRC-32 of the start header does not match", checksum=True))
-    elif end > blob.size:
-        flaws.append(Flaw(blob.size, blob.size, "the file ends before its end header"))
-    elif length <= DECODED:
-        checked = length
-        if zlib.crc32(blob.at(start, length)) != int.from_bytes(head[28:32], "little"):
-            flaws.append(Flaw(start, end, "the CRC-32 of the end header does not match", checksum=True))
-    regions = [Region(0, 32, Kind.STRUCTURED, "start header")]
-    if blob.size > 32:
-        regions.append(Region(32, blob.size, Kind.CODED, "packed streams"))
-    return Anatomy("7z", tuple(regions), tuple(flaws), checked, ("the packed streams are not tested",))
+_BZIP2 = Codec(
+    bz2.BZ2Decompressor, _pump_bounded, (OSError,), 4096, 1 << 20, (b"BZh",), _bzip2_head, broken_blocks
+)
+_XZ = Codec(
+    lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY),
+    _pump_bounded,
+    (lzma.LZMAError,),
+    4096,
+    1 << 17,
+    (b"\xfd7zXZ\0",),
+    _xz_head,
+    broken_xz,
+)
+_ZSTD = Codec(
+    lambda: zstandard.ZstdDecompressor(max_window_size=MEMORY).decompressobj(),
+    _pump_zstd,
+    (zstandard.ZstdError,),
+    1024,
+    1 << 18,
+    (b"\x28\xb5\x2f\xfd",),
+    _zstd_head,
+    broken_zstd,
+)
+
+
+def _decode(name: str, blob: Blob, codec: Codec, effort: int) -> Anatomy:
+    """Follow the streams of a file, one behind the other, and behind a broken one the next."""
+    found = Draft(blob.size, effort)
+    position = 0
+    for _ in range(STREAMS):
+        start = position
+        engine = codec.engine()
+        try:
+            while position < blob.size and not engine.eof and found.effort.left > 0:
+                data = found.take(blob, position, codec.feed)
+                codec.pump(engine, data, found.effort)
+                position += len(data) - len(engine.unused_data)
+        except codec.errors as error:
+            if "emory" in str(error):
+                found.note("needs too much memory to be tested")
+                break
+            position = _broken(name, blob, codec, start, position, found)
+            if position >= blob.size:
+                break
+            continue
+        if not engine.eof:
+            if found.effort.left <= 0:
+                found.untested(position)
+            else:
+                found.flaw(blob.size, blob.size, f"the file ends inside a {name} stream")
+            break
+        found.claim(start, position, Kind.CODED, f"{name} stream")
+        found.checked += position - start
+        position = _padding(blob, position)
+        if position >= blob.size:
+            break
+        if not blob.at(position, 6).startswith(codec.magic):
+            following = _following(blob, codec, position, found)
+            if following is None:
+                found.claim(position, blob.size, Kind.OPAQUE, "bytes behind the last stream")
+                found.note(f"{blob.size - position} bytes behind the last stream")
+                break
+            found.claim(position, following, Kind.CODED, f"place of a {name} stream")
+            found.flaw(position, following, f"no {name} stream where one should begin")
+            position = following
+    found.claim(position, blob.size, Kind.CODED, f"{name} stream")
+    return found.anatomy(name)
+
+
+def _broken(name: str, blob: Blob, codec: Codec, start: int, position: int, found: Draft) -> int:
+    """Report the stream at `start`, which broke while the bytes at `position` were fed; where to go on."""
+    following = _following(blob, codec, max(position, start + 4), found)
+    end = blob.size if following is None else following
+    found.claim(start, end, Kind.CODED, f"{name} stream")
+    places = codec.blocks(blob, start, end, position, found.effort)
+    if places is None:
+        where = max(start, position - codec.late)
+        places = [(where, end)]
+    for begin, stop in places:
+        found.flaw(begin, stop, f"the {name} stream is broken in here")
+    return end
+
+
+def _following(blob: Blob, codec: Codec, position: int, found: Draft) -> int | None:
+    """Where the next stream begins, `SEARCH` bytes looked through."""
+    stop = min(blob.size, position + min(SEARCH, max(found.effort.left, 1 << 20)))
+    for base in range(position, stop, 1 << 20):
+        window = found.take(blob, base, (1 << 20) + 16)
+        place = min((p for m in codec.magic if (p := window.find(m)) >= 0), default=-1)
+        while place >= 0:
+            if codec.heads(window[place : place + 16]):
+                return base + place
+            place = min((p for m in codec.magic if (p := window.find(m, place + 1)) >= 0), default=-1)
+    return None
+
+
+def _padding(blob: Blob, position: int) -> int:
+    """Behind the zeros at `position` (xz stream padding, tape blocks), 1 MiB of them at most."""
+    window = blob.at(position, 1 << 20)
+    return position + len(window) - len(window.lstrip(b"\0"))
 
 
 def _tested(name: str, title: str, where: str, suffixes: tuple[str, ...], codec: Codec) -> Format:
-    recognises = {"xz": _xz_head, "bzip2": _bzip2_head, "zstd": _zstd_head}[name]
-
-    def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
-        if not recognises(blob.at(0, 16)):
+    def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
+        if not codec.heads(blob.at(0, 16)):
             raise Malformed(0, f"no {name} header")
-        return _decode(name, blob, codec)
+        return _decode(name, blob, codec, effort)
 
-    return Format(name, title, where, suffixes, recognises, dissect)
+    return Format(name, title, where, suffixes, codec.heads, dissect)
 
 
 def _named(name: str, title: str, where: str, suffixes: tuple[str, ...], *magic: bytes) -> Format:
@@ -206,17 +225,6 @@ FORMATS = (
     _tested("xz", "xz file", "The .xz File Format 1.2.1", ("xz", "txz"), _XZ),
     _tested("bzip2", "bzip2 file", "bzip2 manual", ("bz2", "tbz", "tbz2"), _BZIP2),
     _tested("zstd", "Zstandard file", "RFC 8878, 3.1", ("zst", "tzst"), _ZSTD),
-    Format(
-        name="7z",
-        title="7z archive",
-        specification="7zFormat.txt",
-        suffixes=("7z",),
-        recognises=lambda head: head.startswith(b"7z\xbc\xaf\x27\x1c"),
-        dissect=_sevenzip,
-    ),
-    _named("lz4", "LZ4 frame", "lz4_Frame_format 1.6", ("lz4",), b"\x04\x22\x4d\x18"),
-    _named("rar", "RAR archive", "RAR 5.0 technote", ("rar",), b"Rar!\x1a\x07\x00", b"Rar!\x1a\x07\x01\x00"),
-    _named("cab", "Microsoft cabinet", "MS-CAB 2.1", ("cab",), b"MSCF\0\0\0\0"),
     _named("lzip", "lzip file", "lzip manual, file format", ("lz", "tlz"), b"LZIP\x01"),
     _named("lzop", "lzop file", "lzop source, conf.h", ("lzo",), b"\x89LZO\0\r\n\x1a\n"),
     _named(

@@ -57,20 +57,38 @@ def _starts(*magic: bytes) -> Callable[[bytes], bool]:
     return lambda head: head.startswith(magic)
 
 
-def _keepass(head: bytes) -> bool:
-    return head[:4] == b"\x03\xd9\xa2\x9a" and head[4:5] in b"\x65\x66\x67" and head[5:8] == b"\xfb\x4b\xb5"
-
-
-def _luks(head: bytes) -> bool:
-    return head.startswith(b"LUKS\xba\xbe\x00") and head[7:8] in b"\x01\x02" and len(head) > 7
-
-
 def _bitlocker(head: bytes) -> bool:
     return head[3:11] == b"-FVE-FS-"
 
 
+def _ecryptfs(head: bytes) -> bool:
+    """A marker that is random, and the same with a constant added in (kernel, ecryptfs_validate_marker)."""
+    first, second = int.from_bytes(head[8:12], "big"), int.from_bytes(head[12:16], "big")
+    return len(head) >= 20 and first ^ second == 0x3C81B7F5 and not any(head[:2]) and head[16] <= 3
+
+
 def _package(head: bytes) -> bool:
     return head.startswith(OLE2_MAGIC) and _PACKAGE in head
+
+
+def _dissect_age(blob: Blob, _effort: int = EFFORT) -> Anatomy:
+    """A header of text lines that ends with its authenticator, then the payload (age v1, "Header").
+
+    Raises:
+        Malformed: there is no header, or it has no end.
+        Unreadable: the blob cannot be read.
+    """
+    head = blob.at(0, _REACH)
+    if not head.startswith(b"age-encryption.org/v1\n"):
+        raise Malformed(0, "no header of age file")
+    mac = head.find(b"\n--- ")
+    end = head.find(b"\n", mac + 1) + 1 if mac >= 0 else 0
+    if not end:
+        raise Malformed(min(22, blob.size), "the header of the age file has no end")
+    regions = [Region(0, end, Kind.STRUCTURED, "header", Charset.UTF8)]
+    if end < blob.size:
+        regions.append(Region(end, blob.size, Kind.OPAQUE, "payload"))
+    return Anatomy("age", tuple(regions), notes=(NOTE,))
 
 
 def dissect_package(blob: Blob, _effort: int = EFFORT) -> Anatomy:
@@ -114,7 +132,14 @@ FORMATS = (
         _starts(b"-----BEGIN PGP MESSAGE-----"),
         armoured=True,
     ),
-    _format("age", "age file", "age-encryption.org/v1", _starts(b"age-encryption.org/v1\n"), ("age",)),
+    Format(
+        name="age",
+        title="age file",
+        specification="age-encryption.org/v1",
+        suffixes=("age",),
+        recognises=_starts(b"age-encryption.org/v1\n"),
+        dissect=_dissect_age,
+    ),
     _format(
         "age-armour",
         "age file in ASCII",
@@ -129,15 +154,14 @@ FORMATS = (
         _starts(b"$ANSIBLE_VAULT;1."),
         armoured=True,
     ),
-    _format("keepass", "KeePass database", "KDBX 4, outer header", _keepass, ("kdbx", "kdb")),
-    _format("luks", "LUKS volume", "LUKS1 and LUKS2 on-disk format", _luks),
     _format("bitlocker", "BitLocker volume", "libbde, volume header", _bitlocker),
+    _format("ecryptfs", "eCryptfs file", "Linux, fs/ecryptfs/crypto.c", _ecryptfs),
     _format("openssl-enc", "file of openssl enc", "openssl-enc(1)", _starts(b"Salted__")),
     Format(
         name="encrypted",
         title="encrypted container, by its name only",
         specification="none: these have no header, or headers that differ",
-        suffixes=("hc", "tc", "p7m", "p12", "pfx", "gpg", "pgp", "axx", "cpt", "gpgtar"),
+        suffixes=("hc", "tc", "p7m", "p12", "pfx", "gpg", "pgp", "axx", "cpt", "gpgtar", "c9r", "c9s"),
         recognises=lambda _: False,
         dissect=_by_name,
         weak_suffixes=("enc", "aes", "asc", "key", "vault", "crypt", "crypted"),

@@ -3,8 +3,11 @@
 import struct
 from collections.abc import Iterator
 
+import numpy as np
+
 from vigie.formats.contract import EFFORT, Format, Malformed
 from vigie.formats.data import sqlite_page
+from vigie.formats.data.pages import BLOCK, HEADER, Marks, Pages, column, survey
 from vigie.formats.data.sqlite_page import Layout, Page
 from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
@@ -29,8 +32,10 @@ def _page_size(head: bytes) -> int | None:
     return size if 512 <= size <= 65536 and not size & (size - 1) and size - head[20] >= 480 else None
 
 
-def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
+def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
     """The anatomy of a database: the headers of its pages are tested, their content may be anything.
+
+    What the walk through the tables does not reach is looked at where it stands, all over the file.
 
     Raises:
         Malformed: no header, or an impossible one.
@@ -40,25 +45,29 @@ def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     size = _page_size(head) if head.startswith(MAGIC) else None
     if size is None:
         raise Malformed(0, "no SQLite header, or an impossible one")
-    walk = _Walk(blob, head, Layout(size, size - head[20], blob.size // size))
+    walk = _Walk(blob, head, Layout(size, size - head[20], blob.size // size), min(DECODED, effort // 2))
     walk.schema()
     walk.freelist()
     walk.pointer_map()
     walk.orphans()
+    if walk.left <= 0:
+        walk.strangers(effort // 2)
     return walk.anatomy()
 
 
 class _Walk:
     """One pass over a database."""
 
-    def __init__(self, blob: Blob, head: bytes, layout: Layout) -> None:
+    def __init__(self, blob: Blob, head: bytes, layout: Layout, effort: int) -> None:
         self.blob = blob
         self.head = head
         self.layout = layout
-        self.left = DECODED // layout.size
+        self.left = max(4, effort // layout.size)
         self.seen: set[int] = set()
         self.spans: list[tuple[int, int]] = []
         self.flaws: dict[int, str] = {}
+        self.runs: list[tuple[int, int, str]] = []
+        """Broken pages `[first, end)` that no table led to."""
         self.notes: list[str] = []
         self.lock = _PENDING // layout.size + 1
         self.missing = ""
@@ -78,8 +87,6 @@ class _Walk:
         for root in roots:
             for _ in self._tree(root):
                 pass
-        if self.left <= 0:
-            self.notes.append("too large to look at every page")
 
     def _tree(self, root: int) -> Iterator[Page]:
         """The sound pages of one b-tree, its overflow chains followed; broken ones become flaws."""
@@ -175,6 +182,33 @@ class _Walk:
                         "cut off from its tree, and neither a b-tree page nor an overflow page"
                     )
 
+    def strangers(self, effort: int) -> None:
+        """Pages that are of no kind, among those that the walk did not reach: places all over the file.
+
+        A b-tree page says its type and where its content begins; an overflow page leads to a page or to none,
+        and so does a freelist trunk; the leaves of the freelist were one of these. Pointer maps begin with a
+        type, and pages of zeros were never used.
+        """
+        size, usable = self.layout.size, self.layout.usable
+        self.notes.append("too large to look at every page through its table")
+
+        def check(rows: Pages, first: int) -> Marks:
+            cells = column(rows, 3, ">u2").astype(np.int64) * 2 + 8
+            content = (column(rows, 5, ">u2").astype(np.int64) - 1) % 65536 + 1
+            tree = np.isin(rows[:, 0], (2, 5, 10, 13)) & (cells <= content) & (content <= usable)
+            # The file may have been longer when a page that is free now was written.
+            known = tree | (column(rows, 0, ">u4") <= 4 * self.layout.pages + 1024)
+            if any(self.head[52:56]):
+                known |= (rows[:, 0] >= 1) & (rows[:, 0] <= 5)
+            number = first + 1 + np.arange(len(rows))
+            passed = (number == 1) | (number == self.lock)
+            return np.where(known | passed, 0, HEADER).astype(np.uint8)
+
+        found = survey(self.blob, size, check, effort)
+        for run in found.runs:
+            self.runs.append((run.first + 1, run.end + 1, "neither a b-tree page nor an overflow page"))
+        self.notes.extend(found.notes())
+
     def anatomy(self) -> Anatomy:
         """Everything found, as regions in order."""
         size = self.layout.size
@@ -182,13 +216,16 @@ class _Walk:
         for start, end in sorted(self.spans):
             regions.append(Region(start, end, Kind.CODED, f"header of page {start // size + 1}"))
         flaws: list[Flaw] = []
-        for number, what in sorted(self.flaws.items()):
-            start, end = (number - 1) * size, number * size
+        single = [(number, number + 1, what) for number, what in self.flaws.items()]
+        for first, last, what in sorted([*single, *self.runs]):
+            start, end = (first - 1) * size, (last - 1) * size
+            whole = size <= BLOCK and len(flaws) < FLAWS
             # Page 1 stays by itself: its header may have been spared, and says nothing of the pages behind.
-            if flaws and (len(flaws) == FLAWS or (flaws[-1].end == start and flaws[-1].start)):
-                flaws[-1] = Flaw(flaws[-1].start, end, flaws[-1].what)
+            if flaws and (len(flaws) == FLAWS or (start <= flaws[-1].end and flaws[-1].start)):
+                before = flaws[-1]
+                flaws[-1] = Flaw(before.start, max(before.end, end), before.what, throughout=whole)
             else:
-                flaws.append(Flaw(start, end, f"page {number}: {what}"))
+                flaws.append(Flaw(start, end, f"page {first}: {what}", throughout=whole))
         if self.missing:
             flaws.append(Flaw(self.blob.size, self.blob.size, self.missing))
         if self.lock <= self.layout.pages:

@@ -62,7 +62,7 @@ def recognises(head: bytes) -> bool:
     return version == _VERSION and 512 <= page <= 65536 and not page & (page - 1)
 
 
-def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
+def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
     """The frames of the current run; what an earlier run left behind them is stale and says nothing.
 
     Raises:
@@ -85,7 +85,7 @@ def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     checked = 0
     live = HEADER.size
     stale: int | None = None
-    reach = min(blob.size, EFFORT)
+    reach = min(blob.size, max(effort, HEADER.size + size))
     for offset in range(HEADER.size, reach - size + 1, size):
         frame = blob.at(offset, size)
         if len(frame) < size:

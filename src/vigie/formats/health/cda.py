@@ -3,6 +3,7 @@
 import re
 
 from vigie.formats.contract import EFFORT, Format
+from vigie.formats.health import attachments
 from vigie.formats.office import xml
 from vigie.model import Anatomy, Blob
 
@@ -14,8 +15,8 @@ def _recognises(head: bytes) -> bool:
     return found is not None and found[0] == "ClinicalDocument" and _NAMESPACE.search(found[1]) is not None
 
 
-def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
-    return xml.read(blob, "cda")
+def _dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
+    return attachments.added(xml.read(blob, "cda", effort), blob, attachments.CDA, effort)
 
 
 FORMAT = Format(

@@ -4,8 +4,8 @@ import struct
 import zlib
 
 from vigie.formats.contract import EFFORT, Bytes, Format, Malformed
+from vigie.formats.health import dicom_fragments as fragments
 from vigie.formats.health.dicom_elements import Syntax, Walk
-from vigie.formats.health.dicom_frames import CHECKS
 from vigie.formats.health.dicom_sheet import Sheet
 from vigie.formats.health.dicom_values import VRS
 from vigie.model import Anatomy, Blob, Kind
@@ -101,7 +101,12 @@ def _syntax(head: bytes, uid: str, sheet: Sheet) -> Syntax:
     explicit = head[4:6] in VRS or (uid not in ("", IMPLICIT) and not short)
     if explicit == (uid == IMPLICIT):
         sheet.note("value representations contradict the transfer syntax")
-    return Syntax(uid, explicit, big, encapsulated=uid in CHECKS or uid.startswith("1.2.840.10008.1.2.4."))
+    return Syntax(
+        uid,
+        explicit,
+        big,
+        encapsulated=uid in (fragments.RLE, fragments.DEFLATED) or uid.startswith("1.2.840.10008.1.2.4."),
+    )
 
 
 def _inflated(blob: Blob, start: int, sheet: Sheet) -> bytes | None:
@@ -127,7 +132,9 @@ def _inflated(blob: Blob, start: int, sheet: Sheet) -> bytes | None:
                 parts.append(part)
         if inflater.eof:
             tail = blob.size - at - min(step, blob.size - at) + len(inflater.unused_data)
-            if tail > 1:  # one zero byte makes the length even
+            if 1 < tail <= 9:  # one zero byte makes the length even; some writers add the trailer of gzip
+                sheet.note("a checksum behind the deflate stream")
+            elif tail > 9:
                 sheet.flaw(blob.size - tail, blob.size, "data behind the end of the deflate stream")
             break
     else:
@@ -136,9 +143,9 @@ def _inflated(blob: Blob, start: int, sheet: Sheet) -> bytes | None:
     return b"".join(parts) if total <= MAX_INFLATED else None
 
 
-def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
+def _dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
     head = blob.at(0, 4096)
-    sheet = Sheet(0)
+    sheet = Sheet(0, effort)
     syntax = None
     at = 0
     if head[PREAMBLE : PREAMBLE + 4] == b"DICM":
@@ -164,17 +171,17 @@ def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     walk.run(start)
     if not walk.read and sheet.flaws:
         raise Malformed(start, sheet.flaws[0].what)
-    return sheet.anatomy()
+    return sheet.anatomy(blob.size)
 
 
 def _deflated(blob: Blob, start: int, sheet: Sheet) -> Anatomy:
     data = _inflated(blob, start, sheet)
     if data is not None:
-        inner = Sheet(0)
+        inner = Sheet(0, sheet.left)
         Walk(Bytes(data), inner, Syntax(EXPLICIT, explicit=True)).run(0)
         for flaw in inner.flaws:
             sheet.flaw(start, blob.size, f"in the inflated data set: {flaw.what}")
-    return sheet.anatomy()
+    return sheet.anatomy(blob.size)
 
 
 FORMAT = Format(

@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass, field
 
 from vigie.formats.health import dicom_pixels as pixels
+from vigie.formats.health import dicom_resume as resume
 from vigie.formats.health.dicom_sheet import Sheet
 from vigie.formats.health.dicom_values import LONG, VRS, WAVEFORM_BITS, Values
 from vigie.model import Blob, Kind
@@ -12,6 +13,11 @@ UNDEFINED = 0xFFFFFFFF
 MAX_DEPTH = 64
 MAX_ELEMENTS = 4_000_000
 """Elements and items after which the walk ends: some seconds. The largest headers have a tenth of that."""
+
+MAX_RESUMED = 64
+"""Times a walk is taken up again."""
+BLOCK = 4096
+UNREAD = "data elements that cannot be read"
 
 WINDOW = 64 * 1024
 
@@ -61,31 +67,39 @@ class Walk:
         self._item = struct.pack(order + "HH", 0xFFFE, 0xE000)
         self.read = 0
         """Elements read, at any depth."""
+        self._steps = 0
+        self._resumed = 0
 
     def run(self, at: int) -> None:
         """Read the data set that begins at `at` and goes to the end of the blob."""
+        root = _Level(self._size, False, self._syntax.explicit)
+        place: int | None = at
+        while place is not None:
+            place = self._read(place, root)
+
+    def _read(self, at: int, level: _Level) -> int | None:
+        """Read elements as far as they lead; where to go on behind a broken place, None if nowhere."""
         blob, size, sheet = self._blob, self._size, self._sheet
         values = Values(blob, sheet, big=self._syntax.big)
         unpack_head, unpack_long = self._head.unpack_from, self._long.unpack_from
         uid, encapsulated = self._syntax.uid, self._syntax.encapsulated
-        level = _Level(size, False, self._syntax.explicit)
         stack = [level]
         base, window, stop = 0, b"", -1
-        before, steps = at, 0
+        before = at
         while True:
             while at >= level.end:
                 if len(stack) == 1:
                     sheet.close(size)
-                    return
+                    return None
                 if not level.closed:
                     sheet.flaw(size - 1, size, "the file ends inside a sequence")
                 stack.pop()
                 level = stack[-1]
-            steps += 1
-            if steps > MAX_ELEMENTS:
+            self._steps += 1
+            if self._steps > MAX_ELEMENTS:
                 sheet.note("more elements than are read")
                 sheet.close(at)
-                return
+                return None
             if at >= stop or at < base:
                 base, window = at, blob.at(at, WINDOW)
                 # Twelve zeros stand in for what is behind the end; elements are checked against it below.
@@ -96,36 +110,34 @@ class Walk:
             if at + 8 > level.end:
                 if len(stack) == 1 and not blob.at(at, 8).strip(b"\0"):
                     sheet.close(size)
-                    return
-                self._lost(before, at, "the data set ends inside an element", stack[0])
-                return
+                    return None
+                return self._lost(before, at, "the data set ends inside an element", stack[0])
 
             if group == 0xFFFE:
                 length = unpack_long(window, at - base + 4)[0]
                 if tag == ITEM and level.items:
                     if length != UNDEFINED and at + 8 + length > level.end:
-                        self._lost(before, at, f"an item of {length} bytes does not fit", stack[0])
-                        return
+                        return self._lost(before, at, f"an item of {length} bytes does not fit", stack[0])
                     end = level.end if length == UNDEFINED else at + 8 + length
                     level = _Level(end, False, level.explicit, closed=length != UNDEFINED)
                     stack.append(level)
                 elif len(stack) > 1 and tag == (SEQUENCE_END if level.items else ITEM_END) and not length:
                     stack.pop()
                     level = stack[-1]
-                elif tag in (ITEM_END, SEQUENCE_END) and not length:
+                elif (tag in (ITEM_END, SEQUENCE_END) and not length) or (tag == ITEM and self._resumed):
                     sheet.note("a delimiter that closes nothing")
                 else:
-                    self._lost(before, at, "an item outside any sequence", stack[0])
-                    return
+                    return self._lost(before, at, "an item outside any sequence", stack[0])
                 before, at = at, at + 8
                 continue
             if level.items:
-                self._lost(before, at, f"no item where one is due ({group:04X},{element:04X})", stack[0])
-                return
+                return self._lost(
+                    before, at, f"no item where one is due ({group:04X},{element:04X})", stack[0]
+                )
             if not tag and len(stack) == 1 and not blob.at(at, WINDOW).strip(b"\0"):
                 sheet.note("zeros behind the data set")
                 sheet.close(size)
-                return
+                return None
 
             # The header: §7.1.2 explicit VR with 16 or 32 bit length, §7.1.3 implicit VR.
             explicit = level.explicit
@@ -138,8 +150,7 @@ class Walk:
                     sheet.note("an element without VR among those with one")
                     explicit = False
                 else:
-                    self._lost(before, at, f"({group:04X},{element:04X}) has no VR", stack[0])
-                    return
+                    return self._lost(before, at, f"({group:04X},{element:04X}) has no VR", stack[0])
             if not explicit:
                 vr = b""
                 value, length = at + 8, unpack_long(window, at - base + 4)[0]
@@ -158,19 +169,17 @@ class Walk:
                     self.read += 1
                     continue
                 if vr not in (b"SQ", b"UN", b""):
-                    self._lost(before, at, f"{vr.decode()} of undefined length", stack[0])
-                    return
+                    return self._lost(before, at, f"{vr.decode()} of undefined length", stack[0])
                 # §6.2.2 note: UN of undefined length is a sequence of implicit VR.
                 inner = _Level(level.end, True, vr == b"SQ", closed=False)
             elif end > level.end:
                 if tag == PIXEL_DATA and end > size and len(stack) == 1 and level.facts:
-                    pixels.native(value, size, level.facts, sheet, at)
+                    pixels.native(blob, value, size, self._syntax.big, level.facts, sheet, at)
                     sheet.flaw(size - 1, size, "the file ends inside the pixel data")
-                    return
-                self._lost(
+                    return None
+                return self._lost(
                     before, at, f"({group:04X},{element:04X}) of {length} bytes does not fit", stack[0]
                 )
-                return
             elif vr == b"SQ" or (not vr and length >= 8 and self._peek(window, base, value, 4) == self._item):
                 inner = _Level(end, True, vr == b"SQ")
             else:
@@ -184,7 +193,7 @@ class Walk:
                 elif tag == WAVEFORM_BITS:
                     level.facts[tag] = self._peek(window, base, value, min(length, 2))
                 if tag == PIXEL_DATA and len(stack) == 1 and not encapsulated:
-                    pixels.native(value, end, level.facts, sheet, at)
+                    pixels.native(blob, value, end, self._syntax.big, level.facts, sheet, at)
                 elif length:
                     inside = base <= value and end <= base + len(window) - 12
                     data = window[value - base : end - base] if inside else b""
@@ -192,8 +201,7 @@ class Walk:
                 before, at = at, end
                 continue
             if len(stack) >= MAX_DEPTH:
-                self._lost(at, at, "sequences nested too deep", stack[0])
-                return
+                return self._lost(at, at, "sequences nested too deep", stack[0])
             stack.append(inner)
             level = inner
             before, at = at, value
@@ -202,12 +210,12 @@ class Walk:
         data = window[at - base : at - base + length]
         return data if len(data) == length else self._blob.at(at, length)
 
-    def _lost(self, before: int, at: int, what: str, top: _Level) -> None:
-        """The walk cannot go on at `at`: say where, and take it up again at the pixel data if that is found.
+    def _lost(self, before: int, at: int, what: str, top: _Level) -> int | None:
+        """The walk cannot go on at `at`: say where, and where it can be taken up again.
 
         The length that led here stands in the element before, so that one is suspect too.
         """
-        sheet, size = self._sheet, self._size
+        sheet, size, syntax = self._sheet, self._size, self._syntax
         if at - before > 64:
             sheet.flaw(before, min(size, before + 64), f"what follows from here cannot be: {what}")
             sheet.flaw(at, min(size, at + 64), what)
@@ -215,21 +223,39 @@ class Walk:
             sheet.flaw(before, min(size, at + 64), what)
         found = self._pixels_after(before + 8)
         lost_from = max(before, sheet.mark)
+        again = None
+        if self.read and self._resumed < MAX_RESUMED:  # a data set that never began is none
+            reach = max(0, sheet.left)
+            again = resume.after(self._blob, before + 8, reach, explicit=syntax.explicit, big=syntax.big)
+            sheet.left -= min(reach, (again or size) - before)
+        if again is not None and (found is None or again < found[0]):
+            self._resumed += 1
+            self._unread(lost_from, max(lost_from, again))
+            top.last = -1
+            return max(lost_from, again)
         if found is None:
-            sheet.claim(lost_from, size, Kind.CODED, "data elements that cannot be read")
-            return
+            sheet.claim(lost_from, size, Kind.CODED, UNREAD)
+            return None
         header, value, length = found
-        sheet.claim(lost_from, header, Kind.CODED, "data elements that cannot be read")
+        self._unread(lost_from, header)
         if length == UNDEFINED:
-            pixels.encapsulated(self._blob, value, size, self._syntax.uid, top.facts, sheet)
-        elif not self._syntax.encapsulated:
-            pixels.native(value, min(size, value + length), top.facts, sheet, header)
+            pixels.encapsulated(self._blob, value, size, syntax.uid, top.facts, sheet)
+        elif not syntax.encapsulated:
+            end = min(size, value + length)
+            pixels.native(self._blob, value, end, syntax.big, top.facts, sheet, header)
         sheet.close(size)
+        return None
+
+    def _unread(self, start: int, end: int) -> None:
+        """What the walk had to leave out, in blocks: the judge sees which of them are random."""
+        self._sheet.claim(start, end, Kind.CODED, UNREAD)
+        for low in range(start - start % BLOCK, end, BLOCK):
+            self._sheet.flaw(max(start, low), min(end, low + BLOCK), UNREAD)
 
     def _pixels_after(self, start: int) -> tuple[int, int, int] | None:
         """Pixel data that reaches to the end of the file, or nearly: header, value, length."""
         tag = struct.pack(self._head.format[:1] + "HH", PIXEL_DATA >> 16, PIXEL_DATA & 0xFFFF)
-        step, reach = 1 << 20, 16 << 20
+        step, reach = 1 << 20, min(16 << 20, max(0, self._sheet.left))
         for base in range(start, min(self._size, start + reach), step):
             data = self._blob.at(base, step + 12)
             hit = data.find(tag)

@@ -1,10 +1,12 @@
 """What one reading of a DICOM file writes down: regions, flaws and notes, all of them bounded in number."""
 
+from dataclasses import replace
+
 from vigie.formats.contract import EFFORT
 from vigie.model import Anatomy, Flaw, Kind, Region
 
 MAX_REGIONS = 4096
-MAX_FLAWS = 64
+MAX_FLAWS = 1024
 MAX_NOTES = 16
 
 
@@ -15,15 +17,16 @@ class Sheet:
     when something of another kind is claimed, so hundreds of small elements make one region.
     """
 
-    __slots__ = ("_flaws", "_left", "_notes", "_regions", "mark")
+    __slots__ = ("_flaws", "_notes", "_regions", "left", "mark")
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, effort: int = EFFORT) -> None:
         self.mark = start
         """Where the open structured stretch begins."""
         self._regions: list[Region] = []
         self._flaws: list[Flaw] = []
         self._notes: dict[str, None] = {}
-        self._left = EFFORT
+        self.left = effort
+        """Bytes that testing may still cost."""
 
     @property
     def flaws(self) -> tuple[Flaw, ...]:
@@ -60,17 +63,14 @@ class Sheet:
 
     def afford(self, cost: int) -> bool:
         """Take `cost` bytes of testing from what one dissection may spend; False when it is used up."""
-        if cost > self._left:
+        if cost > self.left:
             self.note("too large to be tested in full")
             return False
-        self._left -= cost
+        self.left -= cost
         return True
 
-    def anatomy(self) -> Anatomy:
-        """Everything written down."""
-        return Anatomy(
-            "dicom",
-            tuple(self._regions),
-            tuple(sorted(self._flaws, key=lambda f: (f.start, f.end))),
-            notes=tuple(self._notes),
-        )
+    def anatomy(self, size: int) -> Anatomy:
+        """Everything written down, of a file of `size` bytes."""
+        cut = (replace(f, start=min(f.start, size), end=min(f.end, size)) for f in self._flaws)
+        flaws = tuple(sorted(cut, key=lambda f: (f.start, f.end)))
+        return Anatomy("dicom", tuple(self._regions), flaws, notes=tuple(self._notes))

@@ -3,6 +3,7 @@
 import re
 
 from vigie.formats.contract import EFFORT, HEAD, Format
+from vigie.formats.health import attachments
 from vigie.formats.office import json, text, xml
 from vigie.model import Anatomy, Blob
 
@@ -21,10 +22,10 @@ def _recognises(head: bytes) -> bool:
     return _RESOURCE.search(text.read_head(head)) is not None and json.starts(head)
 
 
-def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
-    if text.read_head(blob.at(0, HEAD)).lstrip().startswith("<"):
-        return xml.read(blob, "fhir")
-    return json.read(blob, "fhir")
+def _dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
+    is_xml = text.read_head(blob.at(0, HEAD)).lstrip().startswith("<")
+    anatomy = xml.read(blob, "fhir", effort) if is_xml else json.read(blob, "fhir", effort)
+    return attachments.added(anatomy, blob, attachments.FHIR, effort)
 
 
 FORMAT = Format(

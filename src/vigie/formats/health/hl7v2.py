@@ -3,6 +3,7 @@
 import re
 
 from vigie.formats.contract import EFFORT, HEAD, Format, Malformed
+from vigie.formats.health import attachments
 from vigie.formats.office import text
 from vigie.model import Anatomy, Blob, Charset, Flaw, Kind, Region
 
@@ -19,10 +20,10 @@ def _recognises(head: bytes) -> bool:
     return _HEADER.match(text.read_head(head[:512])) is not None
 
 
-def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
+def _dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
     head = blob.at(0, HEAD)
     header = _HEADER.match(text.read_head(head[:512]))
-    found = text.survey(blob)
+    found = text.survey(blob, effort)
     notes = list(found.notes)
     flaws = list(found.flaws)
     if header is None:
@@ -31,10 +32,18 @@ def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
         flaws.insert(0, Flaw(0, min(8, blob.size), "no MSH, FHS or BHS segment at the start"))
     elif found.charset is not Charset.UTF16:
         notes += _charset_notes(head, header[1], found.charset)
-        notes += _loose_lines(blob, header[1].encode())
-        tail = blob.at(max(0, blob.size - 64), 64).rstrip(b"\r\n\0 ")
-        if head[:1] == bytes([START]) and tail[-1:] != bytes([END]):
+        notes += _loose_lines(blob, header[1].encode(), effort)
+        more, said = attachments.tested(blob, attachments.HL7, effort)
+        flaws += more
+        notes += said
+        tail = blob.at(max(0, blob.size - 4096), 4096)
+        if head[:1] == bytes([START]) and tail.rstrip(b"\r\n\0 ")[-1:] != bytes([END]):
             flaws.append(Flaw(blob.size - 1, blob.size, "MLLP frame without its end"))
+        elif header[0].lstrip().startswith("FHS") and b"FTS" not in tail:  # §2.10.3: a file has a trailer
+            if tail.rstrip(b" \0\x1a").endswith((b"\r", b"\n")):
+                notes.append("a batch file without its trailer (FTS)")
+            else:
+                flaws.append(Flaw(blob.size, blob.size, "the batch file ends inside a segment"))
     region = Region(0, blob.size, Kind.STRUCTURED, "HL7 v2 segments", found.charset)
     return Anatomy("hl7v2", (region,), tuple(flaws), notes=tuple(notes))
 
@@ -48,11 +57,11 @@ def _charset_notes(head: bytes, separator: str, charset: Charset) -> list[str]:
     return []
 
 
-def _loose_lines(blob: Blob, separator: bytes) -> list[str]:
+def _loose_lines(blob: Blob, separator: bytes, effort: int) -> list[str]:
     """Lines that begin no segment: text with line breaks inside a field, which real systems send."""
     segment = re.compile(rb"[A-Z][A-Z0-9]{2}(?:" + re.escape(separator) + rb"|$)")
     at = 0
-    while at < blob.size:
+    while at < min(blob.size, max(effort, text.SLICE)):
         data = blob.at(at, text.SLICE)
         whole = _BREAK.search(data) if at else None  # the slice may begin inside a line
         for line in _LINE.finditer(data, whole.start() if whole else 0):

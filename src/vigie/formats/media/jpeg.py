@@ -1,20 +1,27 @@
 """JPEG (ITU-T T.81, annex B): marker segments, and the byte stuffing of every entropy-coded scan.
 
 Inside a scan a byte FF may be followed only by 00 (stuffing), D0 to D7 (restart) or the marker that ends the
-scan (B.1.1.5). Random bytes break that about 15 times in 4 KiB, which is how an overwritten scan shows.
+scan (B.1.1.5). Random bytes break that about 15 times in 4 KiB, which is how an overwritten scan shows. Small
+baseline scans are decoded as well (`jpeg_huffman`): that finds overwrites too short to hold a marker.
+
+Parsed by hand: decoders conceal what is broken, where this must say it.
 """
 
 import re
 from collections.abc import Iterator
 
-from vigie.formats.contract import EFFORT, Format, Malformed
+from vigie.formats.contract import EFFORT, Effort, Format, Malformed
+from vigie.formats.media.jpeg_huffman import Coding, decode
 from vigie.formats.media.jpeg_tables import SOF, segment_fault
+from vigie.formats.media.stuffing import BLOCK, Coded, Struck, spread
 from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
-BLOCK = 4096
-"""Violations are gathered by blocks of this size, on multiples of it."""
-FLAWS = 256
-"""Flawed stretches told apart in one image; beyond, the last one grows."""
+DECODED = 64 * 1024
+"""Scans up to this size are decoded: there an overwrite of 1 % may be too short to break the stuffing."""
+COST = 64
+"""What decoding takes of the effort a byte: it is that much slower than reading."""
+BEFORE, BEHIND = 512, 128
+"""Bytes shown around the block that burst first: decoding goes astray a little before it shows."""
 CHAIN = 64
 """Segments that may stand between two scans before one must see a scan or the end."""
 SEGMENTS = 100_000
@@ -22,7 +29,8 @@ SEGMENTS = 100_000
 SKIP = 64 * 1024
 """Bytes searched for the next segment where one should stand."""
 _SLICE = 1024 * 1024
-_SOI, _EOI, _SOS, _DHT, _DNL, _COM = 0xD8, 0xD9, 0xDA, 0xC4, 0xDC, 0xFE
+_FIRST_SLICE = 16 * 1024
+_EOI, _SOS, _DHT, _DRI, _COM = 0xD9, 0xDA, 0xC4, 0xDD, 0xFE
 _JPEG_LS = 0xF7
 _SUSPECT = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 _FIRST = frozenset({0xC0, 0xC1, 0xC2, _DHT, 0xDB, 0xDD, *range(0xE0, 0xF0), _COM})
@@ -34,23 +42,35 @@ def recognises(head: bytes) -> bool:
     return head.startswith(b"\xff\xd8\xff") and len(head) >= 6 and head[3] in _FIRST and head[4:6] >= b"\0\2"
 
 
-def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
+def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
     """The anatomy of one image, and of nothing behind its EOI.
 
     Raises:
         Malformed: no SOI.
         Unreadable: the blob cannot be read.
     """
-    walk = Walk(blob, 0, blob.size)
+    found = image(blob, 0, blob.size, Effort(effort))
+    return Anatomy("jpeg", found.regions, found.flaws, 0, found.notes)
+
+
+def image(blob: Blob, start: int, end: int, effort: Effort) -> Coded:
+    """What an image at `[start, end)` is made of: DICOM frames, PDF DCTDecode streams, TIFF strips.
+
+    Raises:
+        Malformed: no SOI at `start`.
+        Unreadable: the blob cannot be read.
+    """
+    walk = Walk(blob, start, end, effort)
     walk.run()
-    return Anatomy("jpeg", tuple(walk.regions), tuple(walk.flaws), 0, tuple(walk.notes))
+    return Coded(tuple(walk.regions), tuple(walk.flaws), tuple(dict.fromkeys(walk.notes)))
 
 
 class Walk:
-    """One pass over an image at `[start, end)`; PDF uses it for DCTDecode streams."""
+    """One pass over an image at `[start, end)` of a blob."""
 
-    def __init__(self, blob: Blob, start: int, end: int) -> None:
+    def __init__(self, blob: Blob, start: int, end: int, effort: Effort | None = None) -> None:
         self.blob = blob
+        self.effort = effort or Effort()
         self.start = start
         self.end = end
         self.regions: list[Region] = []
@@ -58,6 +78,7 @@ class Walk:
         self.notes: list[str] = []
         self._components: bytes = b""
         self._bit_stuffed = False
+        self._coding = Coding()
 
     def run(self) -> None:
         """Walk from SOI to EOI.
@@ -86,7 +107,7 @@ class Walk:
             self._keep(marker, offset, size)
             offset += size
             if marker == _SOS:
-                offset = self._scan(offset)
+                offset = self._scan(offset, self.blob.at(offset - size, size))
         self.flaws.append(Flaw(self.end, self.end, "the file ends before the end of image"))
 
     def _segment(self, offset: int) -> tuple[int, int]:
@@ -117,53 +138,100 @@ class Walk:
 
     def _keep(self, marker: int, offset: int, size: int) -> None:
         kind, what = Kind.STRUCTURED, f"segment FF{marker:02X}"
-        if marker in SOF or marker == _JPEG_LS:
-            body = self.blob.at(offset, size)
-            at = body.index(marker) + 3
-            self._components = body[at + 6 :: 3]
-            self._bit_stuffed = marker == _JPEG_LS
-            what = "frame header"
-        elif marker == _DHT:
-            kind, what = Kind.CODED, "Huffman tables"  # up to 162 different bytes a table
+        if marker in SOF or marker in (_JPEG_LS, _DHT, _DRI):
+            body = self.blob.at(offset, size).lstrip(b"\xff")[3:]
+            if marker == _DHT:
+                kind, what = Kind.CODED, "Huffman tables"  # up to 162 different bytes a table
+                self._coding.define(body)
+            elif marker == _DRI:
+                self._coding.restart = int.from_bytes(body, "big")
+            else:
+                what = "frame header"
+                self._components = body[6::3]
+                self._bit_stuffed = marker == _JPEG_LS
+                self._coding.process, self._coding.frame = marker, body
         elif marker >= 0xE0:
             kind, what = Kind.OPAQUE, "comment" if marker == _COM else f"application data APP{marker - 0xE0}"
         self.regions.append(Region(offset, offset + size, kind, what))
 
-    def _scan(self, start: int) -> int:
+    def _scan(self, start: int, header: bytes) -> int:
         """Test the scan that starts at `start`; returns where it ends: at a sane marker, or the end."""
         if self._bit_stuffed:
             self.notes.append("JPEG-LS: the scan is not tested")
             self.regions.append(Region(start, self.end, Kind.OPAQUE, "JPEG-LS scan"))
             return self.end
-        stop = self.end
-        last = -BLOCK
-        blocks: list[int] = []
-        for position in self._suspects(start):
+        if self.effort.left < self.end - start:
+            return self._glimpsed(start)
+        stop, last = self.end, -BLOCK
+        struck = Struck()
+        for position in self._suspects(start, self.end):
             if self._ends_scan(position, violated=position - last < BLOCK):
                 stop = position
                 break
             last = position
-            block = position // BLOCK
-            if not blocks or blocks[-1] != block:
-                blocks.append(block)
+            struck.add(position)
+        self.effort.spend(stop - start)
         self.regions.append(Region(start, stop, Kind.CODED, "entropy-coded scan"))
-        spans: list[list[int]] = []
-        for block in blocks:
-            if spans and (block == spans[-1][1] or len(spans) == FLAWS):
-                spans[-1][1] = block + 1
-            else:
-                spans.append([block, block + 1])
-        for first, last in spans:
-            where = max(start, first * BLOCK), min(stop, last * BLOCK)
-            self.flaws.append(Flaw(*where, "byte stuffing is broken in the scan"))
+        flaws = struck.flaws(start, stop, "byte stuffing is broken in the scan")
+        self.flaws += flaws or self._decoded(start, stop, header.lstrip(b"\xff")[3:])
         return stop
 
-    def _suspects(self, start: int) -> Iterator[int]:
+    def _decoded(self, start: int, stop: int, header: bytes) -> list[Flaw]:
+        """What decoding finds broken in a small scan whose stuffing holds."""
+        size = stop - start
+        if size > DECODED or size * COST > self.effort.left or stop == self.end:
+            return []
+        self.effort.spend(size * COST)
+        result = decode(self.blob.at(start, size), self._coding, header)
+        if result is None:
+            return []
+        if result.places:
+            # Behind the first place the codes may be out of step for long: what follows says nothing.
+            at = start + result.places[0]
+            where = max(start, at - BEFORE), min(stop, at + BEHIND)
+            return [Flaw(*where, "Huffman codes of the scan that no encoder writes")]
+        if result.short:
+            return [Flaw(stop, stop, "the scan holds another number of blocks than the image")]
+        return []
+
+    def _glimpsed(self, start: int) -> int:
+        """Test what the effort reaches of all scans at once; they are taken to end with the last EOI."""
+        tail = max(start, self.end - _FIRST_SLICE)
+        found = self.blob.at(tail, self.end - tail).rfind(b"\xff\xd9")
+        stop = tail + found if found >= 0 else self.end
+        struck = Struck()
+        for first, last in spread(start, stop, self.effort):
+            sane = first
+            for position in self._suspects(first, last):
+                if position >= sane:
+                    sane = self._chain(position)
+                    if not sane:
+                        struck.add(position)
+        self.notes.append("too long to test all of the scan")
+        self.regions.append(Region(start, stop, Kind.CODED, "entropy-coded scans"))
+        self.flaws += struck.flaws(start, stop, "byte stuffing is broken in the scan")
+        return stop
+
+    def _chain(self, offset: int) -> int:
+        """Where the segments between two scans end that begin at `offset`; 0 if none do."""
+        for _ in range(CHAIN):
+            marker, size = self._segment(offset)
+            if not size:
+                return 0
+            offset += size
+            if marker in (_EOI, _SOS):
+                return offset
+        return 0
+
+    def _suspects(self, start: int, end: int) -> Iterator[int]:
         """Where FF is followed by what is neither stuffing nor a restart marker."""
-        for base in range(start, self.end, _SLICE):
-            window = self.blob.at(base, min(_SLICE + 1, self.end - base))
+        base, length = start, _FIRST_SLICE
+        while base < end:
+            window = self.blob.at(base, min(length + 1, end - base))
             for match in _SUSPECT.finditer(window):
                 yield base + match.start()
+            base += length
+            length = min(2 * length, _SLICE)
 
     def _ends_scan(self, position: int, *, violated: bool) -> bool:
         """Whether a marker within a scan is real: sane segments follow, up to the next scan or the end.

@@ -59,21 +59,24 @@ def starts(head: bytes) -> bool:
     return before != ""
 
 
-def read(blob: Blob, name: str) -> Anatomy:
+def read(blob: Blob, name: str, effort: int = EFFORT) -> Anatomy:
     """The anatomy of a JSON document, under the name of the format that is made of it.
 
     Raises:
         Malformed: it is empty, or it is no text: see `text.survey`.
         Unreadable: see `Blob.at`.
     """
-    found = text.survey(blob)
-    notes = list(found.notes)
-    flaws = found.flaws
-    if blob.size > MAX_PARSED:
+    found = text.survey(blob, effort)
+    # What was overwritten is told from its bytes: where the grammar breaks adds nothing but a wrong place.
+    flaws, said = text.damage(blob, found)
+    notes = list(said)
+    if blob.size > min(MAX_PARSED, effort):
         notes.append("too large to be parsed: only its text and its ends were looked at")
         flaws = (*flaws, *_ends(blob, found.codec))
     elif not flaws:
         flaws = _parse(blob.at(0, blob.size), found.codec, notes)
+        if flaws and found.flaws:
+            flaws, notes = found.flaws, list(found.notes)
     region = Region(0, blob.size, Kind.STRUCTURED, "JSON", found.charset)
     return Anatomy(name, (region,), flaws, notes=tuple(notes))
 
@@ -128,21 +131,21 @@ def _blank(token: re.Match[str]) -> str:
 
 def _ends(blob: Blob, codec: str) -> tuple[Flaw, ...]:
     first = blob.at(0, HEAD).decode(codec, "replace").lstrip("\ufeff \t\r\n\x1e")[:1]
-    last = blob.at(blob.size - HEAD & ~1, HEAD + 2).decode(codec, "replace").rstrip(" \t\r\n")[-1:]
+    last = blob.at(blob.size - HEAD & ~3, HEAD + 4).decode(codec, "replace").rstrip(" \t\r\n")[-1:]
     if {"{": "}", "[": "]"}.get(first) == last:
         return ()
     return (Flaw(blob.size - 1, blob.size, "JSON that does not end as it began"),)
 
 
-def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
-    return read(blob, "json")
+def _dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
+    return read(blob, "json", effort)
 
 
 FORMAT = Format(
     name="json",
     title="JSON document",
     specification="RFC 8259, §2",
-    suffixes=("json", "ndjson", "jsonl", "geojson"),
+    suffixes=("json", "ndjson", "jsonl", "geojson", "ipynb", "har"),
     recognises=starts,
     dissect=_dissect,
     textual=True,

@@ -32,7 +32,7 @@ def _recogniser(folder: bytes) -> Callable[[bytes], bool]:
 
 
 def _dissector(name: str, folder: str) -> Dissect:
-    def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
+    def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
         """The anatomy of the ZIP; a file under a password is an OLE2 file instead.
 
         Raises:
@@ -41,7 +41,7 @@ def _dissector(name: str, folder: str) -> Dissect:
         """
         if blob.at(0, 8) == encrypted.OLE2_MAGIC:
             return encrypted.dissect_package(blob)
-        found = survey(blob)
+        found = survey(blob, effort)
         if CONTENT_TYPES not in found.names:
             found.note(f"no {CONTENT_TYPES}")
         if not any(member.startswith(folder) for member in found.names):

@@ -2,10 +2,11 @@
 
 import re
 from bisect import bisect
+from collections.abc import Iterable
 
-from vigie.formats.contract import EFFORT, Format, Malformed
+from vigie.formats.contract import EFFORT, Effort, Format, Malformed
 from vigie.formats.office import pdf_text
-from vigie.formats.office.pdf_objects import Outline, outline, search_back
+from vigie.formats.office.pdf_objects import Outline, Stream, outline, search_back
 from vigie.formats.office.pdf_streams import Tests
 from vigie.model import Anatomy, Blob, Charset, Flaw, Kind, Region
 
@@ -13,6 +14,11 @@ REVISIONS = 1024
 """Cross-reference sections followed through `/Prev`."""
 TAIL = 4096
 """How far before the end `startxref` and `%%EOF` are looked for; readers differ, Annex H.3.18 says 1024."""
+MOST = 4096
+"""Regions kept."""
+FLAWS = 1024
+DEFLATED = 5
+"""How much testing a stream costs for each of its bytes: what it inflates to counts as well."""
 TEXT = 1024 * 1024
 """Text between two streams is surveyed in pieces of this size."""
 _HEADER = re.compile(rb"%PDF-\d\.\d")
@@ -30,8 +36,10 @@ def recognises(head: bytes) -> bool:
     return bool(_HEADER.match(head.lstrip(b"\xef\xbb\xbf\0\t\n\x0c\r ")) or _JUNK.search(head[:1100]))
 
 
-def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
+def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
     """The anatomy of a PDF file.
+
+    Half of the effort goes into finding the objects, the rest into what their streams hold.
 
     Raises:
         Malformed: no header in the first 1024 bytes.
@@ -41,11 +49,12 @@ def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     if not header:
         raise Malformed(0, "no PDF header")
     start = header.start()
-    plan = outline(blob, start)
+    left = Effort(effort // 2)
+    plan = outline(blob, start, left)
     gaps = _gaps(blob, plan, start)
     encrypted = _encrypted(blob, plan, gaps)
-    tests = Tests(blob, encrypted)
-    for stream in plan.streams:
+    tests = Tests(blob, encrypted, Effort(effort - effort // 2 + max(0, left.left)))
+    for stream in _order(plan.streams, tests.effort.left):
         tests.run(stream)
     for begin, end in gaps:
         _text(blob, begin, end, tests)
@@ -54,12 +63,27 @@ def dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
     if start:
         tests.note(f"{start} bytes before the header")
     if not plan.complete:
-        tests.note("too many objects: the rest is not tested")
-    else:
-        _ending(blob, plan, start, tests)
-    regions = sorted(tests.regions, key=lambda region: region.start)
-    flaws = sorted(tests.flaws, key=lambda flaw: flaw.start)
+        tests.note("too many objects, or too long: the rest is not tested")
+    _ending(blob, plan, start, tests)
+    regions = tests.regions
+    if len(regions) > MOST:
+        tests.note(f"{len(regions)} regions: only the longest are named")
+        # What is left out counts as opaque: so structured ones, which are held to the most, stay first.
+        regions = sorted(regions, key=lambda one: (one.kind is not Kind.STRUCTURED, one.start - one.end))[
+            :MOST
+        ]
+    regions = sorted(regions, key=lambda region: region.start)
+    flaws = sorted(tests.flaws, key=lambda flaw: flaw.start)[:FLAWS]
     return Anatomy("pdf", tuple(regions), tuple(flaws), tests.checked, tuple(tests.notes))
+
+
+def _order(streams: tuple[Stream, ...], effort: int) -> Iterable[Stream]:
+    """In which order streams are tested: where not all can be, both ends first, then places between."""
+    if sum(stream.end - stream.start for stream in streams) * DEFLATED <= effort:
+        return streams
+    # Multiples of the golden section fall evenly into any number of parts.
+    spread = sorted(range(1, len(streams) - 1), key=lambda index: index * 0.6180339887 % 1)
+    return (streams[index] for index in dict.fromkeys((0, len(streams) - 1, *spread)))
 
 
 def _gaps(blob: Blob, plan: Outline, start: int) -> list[tuple[int, int]]:
@@ -98,8 +122,7 @@ def _text(blob: Blob, begin: int, end: int, tests: Tests) -> None:
             region = Region(position, begin + start, Kind.STRUCTURED, "objects", Charset.LATIN1)
             tests.regions.append(region)
         position = begin + stop
-    if found.broken:
-        first, last = found.broken
+    for first, last in found.broken:
         tests.flaws.append(Flaw(begin + first, begin + last, "control characters between objects"))
 
 
@@ -107,13 +130,15 @@ def _ending(blob: Blob, plan: Outline, shift: int, tests: Tests) -> None:
     """The end marker, and the chain of cross-reference sections from `startxref` back (7.5.4 to 7.5.8)."""
     marker = search_back(blob, b"%%EOF", TAIL)
     place = search_back(blob, b"startxref", TAIL)
-    if marker < 0 or any(one > marker for one in plan.objects):
+    if marker < 0 or (plan.complete and any(one > marker for one in plan.objects)):
         tests.flaws.append(Flaw(blob.size, blob.size, "no end of file marker"))
         return
     said = _STARTXREF.match(blob.at(place, 64)) if place >= 0 else None
     if not said:
         tests.flaws.append(Flaw(max(place, 0) or blob.size, blob.size, "no startxref"))
         return
+    if not plan.complete:
+        return  # what it points to may not have been seen
     waiting = [int(said[1])]
     seen: set[int] = set()
     while waiting and len(seen) < REVISIONS:

@@ -7,6 +7,7 @@ revisions too, and needs nothing that may have been overwritten.
 import re
 from dataclasses import dataclass
 
+from vigie.formats.contract import Effort
 from vigie.model import Blob
 
 OBJECTS = 500_000
@@ -20,7 +21,8 @@ _OBJECT = re.compile(rb"(?<![0-9])(\d{1,10})" + _SPACE + rb"{1,8}(\d{1,5})" + _S
 _BODY = re.compile(
     rb">>" + _SPACE + rb"{0,8}(?:%[^\r\n]{0,80}" + _SPACE + rb"{1,8})?stream(\r\n|\n|\r)|endobj"
 )
-_ENDSTREAM = re.compile(rb"(?:\r\n|\n|\r)?endstream")
+# Where the next object begins before `endstream` was seen, that was overwritten.
+_CLOSE = re.compile(rb"(?:\r\n|\n|\r)?(endstream|endobj" + _SPACE + rb"{1,8}\d{1,10} \d{1,5} obj(?![a-z]))")
 _AFTER = re.compile(_SPACE + rb"{0,8}endstream")
 _LENGTH = re.compile(rb"/Length" + _SPACE + rb"*(\d{1,12})(" + _SPACE + rb"+\d{1,5}" + _SPACE + rb"+R)?")
 
@@ -51,8 +53,8 @@ class Outline:
     """Whether the walk got to the end."""
 
 
-def outline(blob: Blob, start: int) -> Outline:
-    """Walk over the objects from `start` on.
+def outline(blob: Blob, start: int, effort: Effort) -> Outline:
+    """Walk over the objects from `start` on, as far as the effort reaches.
 
     Raises:
         Unreadable: the blob cannot be read.
@@ -60,13 +62,13 @@ def outline(blob: Blob, start: int) -> Outline:
     streams: list[Stream] = []
     objects: list[int] = []
     position = start
-    while found := _search(blob, _OBJECT, position, blob.size):
+    while found := _search(blob, _OBJECT, position, blob.size, effort):
         begin, match = found
         objects.append(begin)
         if len(objects) >= OBJECTS:
             return Outline(tuple(streams), frozenset(objects), complete=False)
         after = begin + len(match[0])
-        body = _search(blob, _BODY, after, min(blob.size, after + DICTIONARY))
+        body = _search(blob, _BODY, after, min(blob.size, after + DICTIONARY), effort)
         if body is None:
             # Whatever this is, it is no object: its headers count, and the walk stays linear.
             position = min(blob.size, after + DICTIONARY)
@@ -77,16 +79,18 @@ def outline(blob: Blob, start: int) -> Outline:
         if not body[1][1]:
             continue
         text = blob.at(after, body[0] + 2 - after)
-        stream = _stream(blob, int(match[1]), text, position)
+        stream = _stream(blob, int(match[1]), text, position, effort)
         # An object that lost its `endobj` would swallow the next one's stream: the last header counts.
         inner = None
         for inner in _OBJECT.finditer(text):
             objects.append(after + inner.start())
         if inner:
-            stream = _stream(blob, int(inner[1]), text[inner.end() :], position)
+            stream = _stream(blob, int(inner[1]), text[inner.end() :], position, effort)
+        if effort.left <= 0 and not stream.closed:
+            break  # its end was not looked for
         streams.append(stream)
         position = stream.end
-    return Outline(tuple(streams), frozenset(objects), complete=True)
+    return Outline(tuple(streams), frozenset(objects), complete=effort.left > 0)
 
 
 def search_back(blob: Blob, needle: bytes, reach: int) -> int:
@@ -97,12 +101,13 @@ def search_back(blob: Blob, needle: bytes, reach: int) -> int:
 
 
 def _search(
-    blob: Blob, pattern: re.Pattern[bytes], start: int, end: int
+    blob: Blob, pattern: re.Pattern[bytes], start: int, end: int, effort: Effort
 ) -> tuple[int, re.Match[bytes]] | None:
     """The first match in `[start, end)`, with its offset; slices overlap by more than any match is long."""
     step = 4096
-    while start < end:
+    while start < end and effort.left > 0:
         # Small steps first: mostly it stands close by.
+        effort.spend(step)
         window = blob.at(start, min(step, end - start) + _OVERLAP)
         match = pattern.search(window)
         if match and (match.start() < step or start + step >= end):
@@ -112,7 +117,7 @@ def _search(
     return None
 
 
-def _stream(blob: Blob, number: int, dictionary: bytes, start: int) -> Stream:
+def _stream(blob: Blob, number: int, dictionary: bytes, start: int, effort: Effort) -> Stream:
     """The stream whose data starts at `start`: as long as `/Length` says, or else up to `endstream`."""
     said = _LENGTH.search(dictionary)
     due = blob.size
@@ -120,7 +125,9 @@ def _stream(blob: Blob, number: int, dictionary: bytes, start: int) -> Stream:
         due = min(start + int(said[1]), blob.size)
         if _AFTER.match(blob.at(due, 24)):
             return Stream(number, start, due, dictionary, closed=True, due=due)
-    found = _search(blob, _ENDSTREAM, start, blob.size)
-    if found is None:
-        return Stream(number, start, blob.size, dictionary, closed=False, due=due)
-    return Stream(number, start, found[0], dictionary, closed=True, due=due)
+    found = _search(blob, _CLOSE, start, blob.size, effort)
+    if found and found[1][1] == b"endstream":
+        return Stream(number, start, found[0], dictionary, closed=True, due=due)
+    if found:
+        due = min(due, found[0])
+    return Stream(number, start, due if found else blob.size, dictionary, closed=False, due=due)

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 
 LONGEST = 64 * 1024
 """Longest literal string believed; a longer one is a parenthesis that was never closed."""
+NEAR = 256
+"""Bytes between two that cannot stand where they do, up to which they are one stretch."""
+BREAKS = 256
+"""Stretches told apart; beyond, the last one grows."""
 _TOKEN = re.compile(rb"[()%]|\\.", re.DOTALL)
 _COMMENT = re.compile(rb"[^\r\n]*")
 _CONTROL = re.compile(rb"[\x01-\x08\x0b\x0e-\x1f\x7f]")
@@ -22,14 +26,14 @@ class TextSurvey:
 
     strings: tuple[tuple[int, int], ...]
     """Literal strings that hold other bytes than plain text."""
-    broken: tuple[int, int] | None
-    """From the first to behind the last byte that cannot stand where it does."""
+    broken: tuple[tuple[int, int], ...]
+    """Stretches of bytes that cannot stand where they do; those close to one another are one."""
 
 
 def survey(text: bytes) -> TextSurvey:
     """Find the binary strings in `text`, and the control characters outside of strings and comments."""
     if not _BINARY.search(text):
-        return TextSurvey((), None)
+        return TextSurvey((), ())
     strings: list[tuple[int, int]] = []
     outside: list[tuple[int, int]] = []
     position = plain = 0
@@ -50,12 +54,14 @@ def survey(text: bytes) -> TextSurvey:
                     strings.append((match.start(), end))
                 position = plain = end
     outside.append((plain, len(text)))
-    hits = [_CONTROL.search(text, start, end) for start, end in outside if start < end]
-    first = next((hit.start() for hit in hits if hit), None)
-    if first is None:
-        return TextSurvey(tuple(strings), None)
-    last = max(hit.start() for start, end in outside for hit in _CONTROL.finditer(text, start, end))
-    return TextSurvey(tuple(strings), (first, last + 1))
+    broken: list[tuple[int, int]] = []
+    for start, end in outside:
+        for hit in _CONTROL.finditer(text, start, end):
+            if broken and (hit.start() - broken[-1][1] <= NEAR or len(broken) >= BREAKS):
+                broken[-1] = broken[-1][0], hit.end()
+            else:
+                broken.append(hit.span())
+    return TextSurvey(tuple(strings), tuple(broken))
 
 
 def _string_end(text: bytes, position: int) -> tuple[int, bool]:

@@ -3,7 +3,7 @@
 import re
 from xml.parsers import expat  # nothing is built and no entity is fetched; see _Guard
 
-from vigie.formats.contract import EFFORT, Format, Malformed
+from vigie.formats.contract import EFFORT, HEAD, Format, Malformed
 from vigie.formats.office import text
 from vigie.model import Anatomy, Blob, Charset, Flaw, Kind, Region
 
@@ -19,6 +19,12 @@ _PROLOG = re.compile(r"(?:\s|<\?(?!xml\s).{0,4096}?\?>|<!--.{0,4096}?-->|<\?xml\
 _DOCTYPE = re.compile(r"<!DOCTYPE\s+[A-Za-z_:][\w:.-]*")
 _ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)(?:\s[^>]*|/)?(?:>|$)")
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)")
+
+
+_SEVERAL = expat.errors.codes[expat.errors.XML_ERROR_JUNK_AFTER_DOC_ELEMENT]
+_BARE = re.compile(rb"&[^#A-Za-z_]")
+# What CMake, shells, Jinja, PHP and Windows put where a value comes later.
+_PLACEHOLDER = re.compile(rb"@[A-Za-z_]\w{0,63}@|\$\{\w|\{\{|\{%|<\?php|<%|%\(\w|%[A-Z_]{2,64}%")
 
 
 class _Stop(Exception):
@@ -92,11 +98,11 @@ def _recognises(head: bytes) -> bool:
     at = prolog.end() if prolog else 0
     if _DOCTYPE.match(words, at):
         # HTML is not XML: it need not be well-formed.
-        return not words[at + 9 :].lstrip().lower().startswith("html")
+        return not words[at + 9 :].lstrip().lower().startswith(("html", "netscape-bookmark"))
     return _ROOT.match(words, at) is not None and "xmlns" in words and text.clean(head)
 
 
-def read(blob: Blob, name: str) -> Anatomy:
+def read(blob: Blob, name: str, effort: int = EFFORT) -> Anatomy:
     """The anatomy of an XML document, under the name of the format that is made of it.
 
     Raises:
@@ -108,7 +114,7 @@ def read(blob: Blob, name: str) -> Anatomy:
     guard = _Guard()
     parser = guard.parser
     fed = 0
-    limit = min(blob.size, EFFORT)
+    limit = min(blob.size, effort)
     try:
         while fed < limit:
             data = blob.at(fed, min(SLICE, limit - fed))
@@ -125,9 +131,16 @@ def read(blob: Blob, name: str) -> Anatomy:
     except expat.ExpatError as error:
         at = min(max(0, parser.ErrorByteIndex), max(0, blob.size - 1))
         what = expat.ErrorString(error.code) or "not well-formed"
-        if not guard.root and not text.survey(blob).flaws:
+        if text.wide(blob.at(0, HEAD)) in ("utf-32-le", "utf-32-be"):
+            notes.append("UTF-32, which is not read here")
+        elif error.code == _SEVERAL:
+            notes.append("several documents one after another: only the first was read")
+        elif reason := _forgiven(blob, at):
+            notes.append(f"not well-formed at byte {at}: {reason}")
+        elif not guard.root and not text.survey(blob, effort).flaws:
             raise Malformed(at, what) from error
-        flaws = (Flaw(at, min(at + 64, blob.size), f"not well-formed: {what}"),)
+        else:
+            flaws = (Flaw(at, min(at + 64, blob.size), f"not well-formed: {what}"),)
     except (LookupError, ValueError):  # from the codec that the document names
         notes.append("an encoding that is not known here: not read further")
     except _Stop as stop:
@@ -138,36 +151,69 @@ def read(blob: Blob, name: str) -> Anatomy:
             notes.append(stop.what)
     charset = _charset(blob)
     if flaws or notes:  # whatever expat did not get to see is looked at as text
-        found = text.survey(blob)
+        found = text.survey(blob, effort)
         charset = found.charset
+        struck, _ = text.damage(blob, found)
         if guard.root.lower() == "html" and flaws and not found.flaws:
             notes.append("HTML that is not well-formed")  # browsers do not mind, so nobody notices
             flaws = ()
-        flaws = tuple(sorted((*found.flaws, *flaws), key=lambda f: f.start))
+        # What was overwritten is told from its bytes: where expat gave up adds nothing but a wrong place.
+        flaws = struck or tuple(sorted((*found.flaws, *flaws), key=lambda f: f.start))
     region = Region(0, blob.size, Kind.STRUCTURED, "XML", charset)
     return Anatomy(name, (region,), flaws, notes=tuple(notes))
+
+
+def _forgiven(blob: Blob, at: int) -> str | None:
+    """Why a document that is whole, up to its last tag, breaks at a byte for a reason people put there."""
+    tail = blob.at(max(0, blob.size - 256), 256).rstrip(b"\0\t\n\r ")
+    if not tail.endswith((b">", b">".ljust(2, b"\0"))):
+        return None
+    before = blob.at(max(0, at - 4), min(at, 4) + 1)
+    if b"--" in before:
+        return "two hyphens in a comment"
+    if _BARE.search(before):
+        return "a bare ampersand"
+    if blob.at(at, 3) in (b"<!E", b"<!A", b"<!N", b"<!["):
+        return "declarations, not a document"
+    start = max(0, at - 128)
+    return "a template" if _PLACEHOLDER.search(blob.at(start, at - start + 64)) else None
 
 
 def _charset(blob: Blob) -> Charset:
     """What the document says of itself (§4.3.3, Appendix F); expat has agreed."""
     head = blob.at(0, 512)
-    if text.wide(head):
-        return Charset.UTF16
+    if codec := text.wide(head):
+        return Charset.UTF16 if codec.startswith("utf-16") else Charset.NONE
     declared = _DECLARED.search(head)
     if declared and declared[1].lower() not in (b"utf-8", b"us-ascii"):
         return Charset.LATIN1
     return Charset.UTF8
 
 
-def _dissect(blob: Blob, _effort: int = EFFORT) -> Anatomy:
-    return read(blob, "xml")
+def _dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
+    return read(blob, "xml", effort)
 
 
 FORMAT = Format(
     name="xml",
     title="XML document",
     specification="XML 1.0 (fifth edition), §2.1",
-    suffixes=("xml", "xsd", "xsl", "xslt"),
+    suffixes=(
+        "xml",
+        "xsd",
+        "xsl",
+        "xslt",
+        "wsdl",
+        "kml",
+        "gpx",
+        "rss",
+        "atom",
+        "xlf",
+        "fodt",
+        "fods",
+        "fodp",
+        "fodg",
+    ),
     recognises=_recognises,
     dissect=_dissect,
     weak_suffixes=("svg",),

@@ -1,0 +1,1 @@
+"""Programs and what they bring along: known so that a normal disk stays quiet."""

@@ -1,0 +1,180 @@
+"""RIFF: chunks that chain, the sound of WAV, the pictures of AVI and WebP."""
+
+import io
+import random
+import struct
+import wave
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, features
+
+from vigie.formats import Format
+from vigie.formats.contract import Bytes, Malformed
+from vigie.formats.media.riff import FORMATS
+from vigie.model import State, Verdict
+
+WAV, AVI, WEBP, RIFF = FORMATS
+SKEW = bytes(value & 0xEF for value in range(256))
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    return name + struct.pack("<L", len(body)) + body + b"\0" * (len(body) & 1)
+
+
+def riff(kind: bytes, *chunks: bytes) -> bytes:
+    body = kind + b"".join(chunks)
+    return b"RIFF" + struct.pack("<L", len(body)) + body
+
+
+def sound(width: int = 2, channels: int = 1, seconds: float = 3.0) -> bytes:
+    """A loud chord with noise, that falls silent now and then."""
+    count = int(seconds * 44100)
+    time = np.arange(count) / 44100
+    noise = np.random.default_rng(1).normal(0, 0.05, count)
+    tone = (0.5 * np.sin(880 * time * 6.28) + 0.3 * np.sin(5000 * time) + noise) * (time % 1 > 0.2)
+    whole = (np.clip(tone, -1, 1) * (2**31 - 1)).astype("<i4").repeat(channels)
+    raw = whole.view(np.uint8).reshape(-1, 4)[:, 4 - width :] ^ np.uint8(0x80 if width == 1 else 0)
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(width)
+        file.setframerate(44100)
+        file.writeframes(raw.tobytes())
+    return out.getvalue()
+
+
+def jpeg(index: int) -> bytes:
+    scan = random.Random(index).randbytes(3000).translate(SKEW).replace(b"\xff", b"\xff\0")
+    return b"\xff\xd8\xff\xe0\0\4ab\xff\xda\0\4\1\1" + scan + b"\xff\xd9"
+
+
+def film(codec: bytes = b"XVID", count: int = 150) -> bytes:
+    strf = chunk(b"strf", struct.pack("<LLLHH4s20x", 40, 640, 480, 1, 24, codec))
+    hdrl = chunk(b"LIST", b"hdrl" + chunk(b"avih", bytes(56)) + chunk(b"LIST", b"strl" + strf))
+    movi, index = b"movi", b""
+    for number in range(count):
+        body = jpeg(number) if codec == b"MJPG" else random.Random(number).randbytes(2900).translate(SKEW)
+        index += b"00dc" + struct.pack("<LLL", 16, len(movi), len(body))
+        movi += chunk(b"00dc", body) + chunk(b"01wb", bytes(417))
+    return riff(b"AVI ", hdrl, chunk(b"JUNK", bytes(500)), chunk(b"LIST", movi), chunk(b"idx1", index))
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_healthy_sound(width: int, channels: int, judged: Callable[[Format, bytes], Verdict]) -> None:
+    data = sound(width, channels)
+    assert WAV.recognises(data[:4096])
+    assert WAV.dissect(Bytes(data)).flaws == ()
+    assert judged(WAV, data).state is State.INTACT
+
+
+def test_white_noise_is_no_attack(judged: Callable[[Format, bytes], Verdict]) -> None:
+    data = sound()[:44] + random.Random(1).randbytes(len(sound()) - 44)
+    assert judged(WAV, data).state is State.INTACT
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_every_way_of_overwriting_sound(
+    width: int,
+    judged: Callable[[Format, bytes], Verdict],
+    attacks: Callable[[bytes], dict[str, bytes]],
+    block_struck: Callable[[bytes, int], bytes],
+) -> None:
+    data = sound(width, 2)
+    for name, struck in attacks(data).items():
+        assert judged(WAV, struck).state is State.ENCRYPTED, name
+    verdict = judged(WAV, block_struck(data, 100_000))
+    assert verdict.state is State.ENCRYPTED
+    assert [tuple(found) for found in verdict.ranges] == [(98_304, 102_400)]
+
+
+@pytest.mark.parametrize("codec", [b"XVID", b"MJPG"])
+def test_films(
+    codec: bytes,
+    judged: Callable[[Format, bytes], Verdict],
+    attacks: Callable[[bytes], dict[str, bytes]],
+    block_struck: Callable[[bytes, int], bytes],
+) -> None:
+    data = film(codec)
+    assert AVI.recognises(data[:4096])
+    assert AVI.dissect(Bytes(data)).flaws == ()
+    assert judged(AVI, data).state is State.INTACT
+    for name, struck in attacks(data).items():
+        assert judged(AVI, struck).state is State.ENCRYPTED, name
+    twice = block_struck(block_struck(data, 100_000), 300_000)
+    assert judged(AVI, twice).state is State.ENCRYPTED
+    flaws = AVI.dissect(Bytes(twice)).flaws
+    assert [flaw.start // 4096 for flaw in flaws] == [24, 73]
+    assert all(flaw.end - flaw.start <= 2 * 4096 for flaw in flaws)
+
+
+@pytest.mark.skipif(not features.check("webp"), reason="this Pillow has no WebP")
+@pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 70}, {"save_all": True}])
+def test_pictures(
+    options: dict[str, object],
+    judged: Callable[[Format, bytes], Verdict],
+    attacks: Callable[[bytes], dict[str, bytes]],
+) -> None:
+    out = io.BytesIO()
+    image = Image.effect_noise((300, 300), 60)
+    more = {"append_images": [Image.effect_noise((300, 300), 20)]} if "save_all" in options else {}
+    image.save(out, "WEBP", **options, **more)
+    data = out.getvalue()
+    assert WEBP.recognises(data[:4096])
+    assert judged(WEBP, data).state is State.INTACT
+    for name, struck in attacks(data).items():
+        assert judged(WEBP, struck).state is State.ENCRYPTED, name
+    assert judged(WEBP, data[:-1000]).state is State.DAMAGED
+
+
+@pytest.mark.parametrize("name", [b"VP8 ", b"VP8L"])
+def test_a_picture_that_is_none(name: bytes) -> None:
+    data = riff(b"WEBP", chunk(name, random.Random(1).randbytes(9000)))
+    assert [flaw.what for flaw in WEBP.dissect(Bytes(data)).flaws] == ["no picture where one must begin"]
+
+
+def test_cuts_are_damage(judged: Callable[[Format, bytes], Verdict]) -> None:
+    for form, data in ((WAV, sound()), (AVI, film())):
+        for end in (len(data) - 2, len(data) // 2, len(data) // 3):
+            assert judged(form, data[:end]).state is State.DAMAGED
+
+
+def test_oddities_are_notes() -> None:
+    data = sound()
+    streamed = data[:4] + b"\xff" * 4 + data[8:40] + b"\xff" * 4 + data[44:]
+    assert WAV.dissect(Bytes(streamed)).flaws == ()
+    size = (len(data) - 44).to_bytes(8, "little")
+    ds64 = chunk(b"ds64", bytes(8) + size + bytes(12))
+    large = b"RF64" + b"\xff" * 4 + b"WAVE" + ds64 + data[12:40] + b"\xff" * 4 + data[44:]
+    assert WAV.dissect(Bytes(large)).flaws == ()
+    assert WAV.dissect(Bytes(data + b"behind" * 9)).notes == ("54 bytes behind the RIFF",)
+    assert WAV.dissect(Bytes(b"RIFX" + data[4:])).notes == ("big-endian: its chunks are not followed",)
+    longer = data[:40] + (len(data)).to_bytes(4, "little") + data[44:]
+    assert WAV.dissect(Bytes(longer)).notes == ("the last chunk is longer than the RIFF",)
+    info = chunk(b"LIST", b"INFO" + chunk(b"INAM", b"a song"))
+    assert WAV.dissect(Bytes(riff(b"WAVE", info, chunk(b"data", b""), b"\xff" * 20))).flaws == ()
+    assert AVI.dissect(Bytes(film() + riff(b"AVIX", chunk(b"LIST", b"movi")))).flaws == ()
+    assert RIFF.recognises(riff(b"RMID", chunk(b"data", b"MThd")))
+    with pytest.raises(Malformed):
+        RIFF.dissect(Bytes(b"RIFF"))
+
+
+@given(st.binary(max_size=2000), st.integers(0, 40_000))
+@settings(max_examples=60, deadline=None)
+def test_anything_goes(noise: bytes, place: int) -> None:
+    for data in (SHORT_FILM, SHORT_SOUND):
+        for mutated in (noise, data[:place] + noise + data[place:], data[:place], data[:20] + noise):
+            try:
+                anatomy = AVI.dissect(Bytes(mutated))
+            except Malformed:
+                continue
+            assert all(0 <= flaw.start <= flaw.end <= len(mutated) for flaw in anatomy.flaws)
+            edges = [edge for region in anatomy.regions for edge in (region.start, region.end)]
+            assert edges == sorted(edges)
+
+
+SHORT_FILM, SHORT_SOUND = film(count=10), sound(seconds=0.3)
