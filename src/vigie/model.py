@@ -188,7 +188,7 @@ class Verdict:
         return cls(state=State.SKIPPED, evidence=(reason,))
 
     def record(self) -> dict[str, Any]:
-        """The promised JSON keys of DESIGN.md ("Command line"), without path and size, and two more (0007)."""
+        """The promised JSON keys of DESIGN.md ("Command line") but path and size, and two more (0007)."""
         return {
             "verdict": self.state.value,
             "format": self.format,

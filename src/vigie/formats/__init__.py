@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from vigie.formats.catalogue import CATALOGUE
 from vigie.formats.contract import HEAD, Format, Malformed
+from vigie.formats.office.text import clean
 
 __all__ = ["CATALOGUE", "HEAD", "Format", "Malformed", "Promise", "by_content", "by_name"]
 
 _PROMISED: dict[str, Format] = {s: f for f in reversed(CATALOGUE) for s in f.suffixes}
+_PLAIN = tuple(f for f in CATALOGUE if f.textual or f.plain)
 _HINTED: dict[str, Format] = {s: f for f in reversed(CATALOGUE) for s in f.weak_suffixes}
 
 
 def by_content(head: bytes) -> Format | None:
     """The first format of the catalogue that recognises the head of a file (at most `HEAD` bytes)."""
-    return next((f for f in CATALOGUE if f.recognises(head)), None)
+    return next((f for f in (_PLAIN if clean(head) else CATALOGUE) if f.recognises(head)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,8 @@ class Format:
     """Endings that only hint: other formats use them too (".db", ".dat")."""
     textual: bool = False
     """Whether it is written in characters: what is random in it then shows in the characters, too."""
+    plain: bool = False
+    """Whether its head may be nothing but text all the same: no other binary format is asked about a text."""
 
 
 class Effort:

@@ -230,5 +230,5 @@ FORMATS = (
     _named(
         "compress", "compress (.Z) file", "compress(1)", (), b"\x1f\x9d\x90", b"\x1f\x9d\x8c", b"\x1f\x9d\x8f"
     ),
-    _named("brotli", "Brotli file", "RFC 7932", ("br",)),
+    _named("brotli", "Brotli file", "RFC 7932", ("br", "brotli")),
 )

@@ -165,9 +165,9 @@ def _format(
     suffixes: tuple[str, ...],
     weak: tuple[str, ...] = (),
 ) -> Format:
-    return Format(
-        name, title, where, suffixes, recognises, _dissector(name, title, recognises, take_apart), weak
-    )
+    dissect = _dissector(name, title, recognises, take_apart)
+    # The descriptor of a VMDK may be a text.
+    return Format(name, title, where, suffixes, recognises, dissect, weak, plain=name == "vmdk")
 
 
 def _dissector(

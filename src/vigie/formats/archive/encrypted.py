@@ -49,8 +49,9 @@ def _format(
     *,
     armoured: bool = False,
 ) -> Format:
-    plain = (_armoured if armoured else _opaque)(name, title)
-    return Format(name, title, where, suffixes, recognises, _checked(recognises, plain, title))
+    simple = (_armoured if armoured else _opaque)(name, title)
+    checked = _checked(recognises, simple, title)
+    return Format(name, title, where, suffixes, recognises, checked, plain=armoured)
 
 
 def _starts(*magic: bytes) -> Callable[[bytes], bool]:
@@ -139,6 +140,7 @@ FORMATS = (
         suffixes=("age",),
         recognises=_starts(b"age-encryption.org/v1\n"),
         dissect=_dissect_age,
+        plain=True,
     ),
     _format(
         "age-armour",

@@ -201,4 +201,5 @@ FORMAT = Format(
     recognises=_recognises,
     dissect=_dissect,
     weak_suffixes=("bdf", "rec"),
+    plain=True,
 )

@@ -23,7 +23,7 @@ _HEADER = re.compile(
     rf"(?:.{{0,120}}\n){{6}}[ \t]*{_DAY}[ \t]*\n(?:.{{0,120}}\n){{2}}[ \t]*{_DAY}[^\n]{{0,20}}\n"
 )
 _HINTS = (b"****", b"RES|", b"*\0*\0*\0*", b"R\0E\0S\0|")
-_DAY_LINE = re.compile(rb"[\r\n]\0?[ \t]{0,9}\d\0?\d\0?[\d/.-]")
+_DAY_LINE = re.compile(rb"[\r\n]\0?[ \t]{0,9}+\d\0?\d\0?[\d/.-]")
 # Santé §4: H, the field separator, then those of components, repetitions, escape, subcomponents.
 _SEGMENT_H = re.compile(
     r"[\s\x0b]{0,8}H([|!;#])([!-/:-@\[-`{-~]{2,5})\1[^\r\n\x00-\x08\x0e-\x1f]{0,400}[\r\n]"

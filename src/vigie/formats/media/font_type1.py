@@ -87,4 +87,5 @@ FORMAT = Format(
     suffixes=("pfa", "pfb"),
     recognises=recognises,
     dissect=dissect,
+    plain=True,
 )

@@ -5,6 +5,7 @@ Which one it is matters little: what counts is that a letter from Kyiv or Osaka 
 
 import codecs
 import re
+from functools import lru_cache
 
 import numpy as np
 
@@ -24,6 +25,7 @@ _LONG_WORD = re.compile(rb"[\x80-\xff]{33}")
 _BLANK = re.compile(rb"[ \t\r\n]")
 
 
+@lru_cache(maxsize=4)  # asked of the same head by every format that is written in characters
 def wide(head: bytes) -> str | None:
     """The UTF-16 or UTF-32 codec of a head: by its byte order mark, or by where its zeros stand."""
     if codec := _UTF32.get(head[:4]):

@@ -14,7 +14,7 @@ MOST = 1024
 """Parts in binary told apart."""
 _SLICE = 1024 * 1024
 _MBOX = re.compile(rb"From \S{1,320} .{10,64}\r?\n")
-_FIELD = re.compile(rb"([!-9;-~]{1,64}):[ \t]?[^\r\n]{0,2000}(?:\r?\n[ \t][^\r\n]{0,2000})*(?:\r?\n|\Z)")
+_FIELD = re.compile(rb"([!-9;-~]{1,64}):[ \t]?[^\r\n]{0,2000}+(?:\r?\n[ \t][^\r\n]{0,2000}+)*+(?:\r?\n|\Z)")
 _KNOWN = frozenset(
     b"from to cc bcc subject date sender reply-to message-id in-reply-to references received return-path "
     b"delivered-to mime-version content-type content-transfer-encoding dkim-signature x-mailer".split()

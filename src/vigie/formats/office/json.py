@@ -39,13 +39,19 @@ _DECODER = json.JSONDecoder(
 )
 
 
+_TOKENS = 64
+"""Tokens of a head that are looked at; the file is parsed anyway."""
+
+
 def starts(head: bytes) -> bool:
     """Whether the head begins a JSON object or array and goes on as one."""
     words = text.read_head(head)
     if words.lstrip(" \t\r\n\x1e")[:1] not in ("{", "[") or not text.clean(head):
         return False
     before, at = "", 0
-    while at < len(words):
+    for _ in range(_TOKENS):
+        if at >= len(words):
+            break
         token = _TOKEN.match(words, at)
         if token is None:
             return False

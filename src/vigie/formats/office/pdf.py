@@ -184,4 +184,5 @@ FORMAT = Format(
     suffixes=("pdf", "fdf"),
     recognises=recognises,
     dissect=dissect,
+    plain=True,
 )

@@ -7,6 +7,7 @@ import codecs
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from vigie.formats.contract import EFFORT, HEAD, Dissect, Format, Malformed
 from vigie.formats.office import charsets, text_wide
@@ -87,12 +88,14 @@ class TextSurvey:
     notes: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=4)  # every format that is written in characters asks this of the same head
 def read_head(head: bytes) -> str:
     """The head of a file as characters, for formats that look for a word in it; never fails."""
     codec = wide(head) or "utf-8"
     return head.decode(codec, "replace").removeprefix("\ufeff")
 
 
+@lru_cache(maxsize=4)
 def clean(head: bytes) -> bool:
     """Whether the whole head is surely text; a character cut at its end is fine."""
     if not head:

@@ -90,4 +90,5 @@ FORMAT = Format(
     recognises=recognises,
     dissect=dissect,
     weak_suffixes=("a",),
+    plain=True,
 )

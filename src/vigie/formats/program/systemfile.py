@@ -186,6 +186,9 @@ def _dissector(name: str, recognises: Callable[[bytes], bool]) -> Dissect:
     return dissect
 
 
+_PLAIN = frozenset({"sphinx", "dafsa", "pickle"})
+
+
 def _format(sort: _Sort, recognises: Callable[[bytes], bool]) -> Format:
     return Format(
         name=sort.name,
@@ -195,6 +198,7 @@ def _format(sort: _Sort, recognises: Callable[[bytes], bool]) -> Format:
         recognises=recognises,
         dissect=_dissector(sort.name, recognises),
         weak_suffixes=sort.weak_suffixes,
+        plain=sort.name in _PLAIN,
     )
 
 
