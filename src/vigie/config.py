@@ -32,7 +32,7 @@ class CheckSettings(_Section):
     workers: Annotated[int, Field(ge=0, le=1024)] = 0
     """Worker processes; 0 means one a core."""
     seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
-    """Time one file may take before its verdict is *unknown*."""
+    """Time one file may take before its verdict is *unknown*; with `--full`, a second more for each 20 MB."""
     memory: Annotated[int, Field(ge=128, le=1 << 20)] = 1024
     """Memory of one worker, in MiB."""
     exclude: tuple[str, ...] = ()

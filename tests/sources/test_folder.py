@@ -2,6 +2,7 @@ import errno
 import os
 import socket
 import stat
+import tracemalloc
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from vigie.errors import NoSuchTarget, Unreadable
 from vigie.model import Entry, Skipped
 from vigie.sources import folder
-from vigie.sources.folder import walk
+from vigie.sources.folder import FolderEntry, walk
 
 
 def paths(found: Iterable[Entry | Skipped], top: Path) -> list[str]:
@@ -109,7 +110,7 @@ def test_a_tree_deeper_than_any_path_is_walked_as_far_as_it_opens(tmp_path: Path
     os.close(here)
     fill(tmp_path, "z")
     found = list(walk([str(tmp_path)]))
-    assert [type(item) for item in found] == [Skipped, Entry]
+    assert [type(item) for item in found] == [Skipped, FolderEntry]
     assert isinstance(found[0], Skipped)
     assert found[0].reason == "its path is too long to open"
 
@@ -181,16 +182,20 @@ class Faked:
     """A directory entry whose status is made up."""
 
     def __init__(self, path: str, status: os.stat_result | OSError) -> None:
-        self.path, self.name, self.status = path, os.path.basename(path), status
-
-    def stat(self, *, follow_symlinks: bool) -> os.stat_result:
-        assert not follow_symlinks
-        if isinstance(self.status, OSError):
-            raise self.status
-        return self.status
+        self.name, self.status = os.path.basename(path), status
 
 
 def fake_listing(monkeypatch: pytest.MonkeyPatch, *entries: Faked) -> None:
+    statuses = {entry.name: entry.status for entry in entries}
+
+    def lstat(path: str) -> os.stat_result:
+        status = statuses[os.path.basename(path)]
+        if isinstance(status, OSError):
+            raise status
+        return status
+
+    monkeypatch.setattr(os, "lstat", lstat)
+
     class Listing:
         def __enter__(self) -> Iterator[Faked]:
             return iter(entries)
@@ -258,3 +263,50 @@ def test_links_that_lead_in_a_circle(tmp_path: Path) -> None:
     (tmp_path / "b").symlink_to("a")
     path = str(tmp_path / "a")
     assert list(walk([path])) == [Skipped(path, "symbolic links that lead in a circle")]
+
+
+def test_what_tells_a_file_from_another_comes_along(tmp_path: Path) -> None:
+    fill(tmp_path, "a")
+    status = os.stat(tmp_path / "a")
+    (entry,) = walk([str(tmp_path)])
+    assert isinstance(entry, FolderEntry)
+    assert (entry.dev, entry.ino, entry.ctime_ns) == (status.st_dev, status.st_ino, status.st_ctime_ns)
+    (given,) = walk([str(tmp_path / "a")])
+    assert type(given) is Entry
+
+
+def test_a_folder_is_left_when_all_in_it_was_yielded(tmp_path: Path) -> None:
+    fill(tmp_path, "a", "b/1", "b/c/2", "d")
+    (tmp_path / "empty").mkdir()
+    told: list[str] = []
+    found = walk([str(tmp_path)], left=lambda folder, whole: told.append(f"{folder} {whole}"))
+    told.extend(item.path for item in found)
+    assert [text.removeprefix(f"{tmp_path}") for text in told] == [
+        "/a", "/b/1", "/b/c/2", "/b/c True", "/b True", "/d", "/empty True", " True",
+    ]  # fmt: skip
+
+
+def test_a_listing_that_broke_off_is_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, "a")
+    genuine = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: Refusing(genuine(path), OSError(errno.EIO, "x")))
+    told: list[tuple[str, bool]] = []
+    assert len(list(walk([str(tmp_path)], left=lambda *left: told.append(left)))) == 2
+    assert told == [(str(tmp_path), False)]
+
+
+def test_of_a_huge_folder_names_are_kept_and_no_more(tmp_path: Path) -> None:
+    for number in range(20_000):
+        os.mknod(tmp_path / f"{number:06}.txt")
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in walk([str(tmp_path)])) == 20_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20_000 * 200
+
+
+def test_the_root_folder_is_walked_without_double_slashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_listing(monkeypatch, Faked("/x", status(stat.S_IFREG, 1, os.stat("/").st_dev)))
+    assert [item.path for item in walk(["/"])] == ["/x"]

@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from vigie.journal.judged import Judged
+from vigie.model import Skipped, State, Verdict
+from vigie.ui.cli.check import KINDS, _Tally
+
 
 def vigie(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
     """Run the real command, as a person would."""
@@ -26,6 +30,14 @@ def vigie(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
 
 def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder of its own for every test."""
+    place = tmp_path_factory.mktemp("state")
+    monkeypatch.setenv("VIGIE_STATE", str(place))
+    return place
 
 
 @pytest.fixture
@@ -74,7 +86,8 @@ def test_json_lines_with_the_promised_keys(folder: Path) -> None:
     by_name = {os.path.basename(row["path"]): row for row in rows}
     for row in rows:
         assert list(row) == [
-            "path", "size", "verdict", "format", "pattern", "ranges", "basis", "confidence", "evidence",
+            "path", "size", "verdict", "format", "pattern", "period", "ranges", "basis", "confidence",
+            "evidence", "read",
         ]  # fmt: skip
     hit = by_name["lettre.txt.locked"]
     assert (hit["verdict"], hit["format"], hit["pattern"]) == ("encrypted", "text", "full")
@@ -288,3 +301,173 @@ def test_what_goes_to_a_file_does_not_land_on_the_terminal(folder: Path, tmp_pat
         os.close(ours)
     assert done.returncode == 1
     assert "lettre.txt.locked" in (tmp_path / "out").read_text()
+
+
+# What was judged is remembered.
+
+
+def settled(folder: Path) -> None:
+    """Wait until a change of these files would show in their ctime: only then are they remembered."""
+    newest = max(path.stat().st_ctime for path in folder.rglob("*"))
+    time.sleep(max(0.0, newest + 2.05 - time.time()))
+
+
+def by_name(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
+    return {os.path.basename(row["path"]): row for row in lines(done)[:-1]}
+
+
+def summary(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    found = lines(done)[-1]["summary"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_what_is_unchanged_is_not_opened_again(folder: Path, state: Path) -> None:
+    settled(folder)
+    first = vigie("check", "--json", str(folder))
+    second = vigie("check", "--json", str(folder))
+    assert (first.returncode, second.returncode) == (1, 1)
+    before, after = by_name(first), by_name(second)
+    for name, row in after.items():
+        *evidence, unchanged = row["evidence"]
+        assert unchanged.startswith("unchanged since it was judged on 20")
+        assert row | {"evidence": evidence} == before[name]
+    last = summary(second)
+    assert (last["unchanged"], last["read"], last["memory"]) == (3, 0, None)
+    assert last["isolation"] is None  # nothing had to be judged
+    assert summary(first)["isolation"]["memory"] is True
+    people = vigie("check", str(folder))
+    assert people.returncode == 1
+    assert "lettre.txt.locked" in people.stdout
+    assert "0 bytes read, 3 unchanged, " in people.stdout
+    assert (state / "judged.sqlite").exists()
+
+
+def test_what_changed_moved_or_appeared_is_judged(folder: Path) -> None:
+    (folder / "below").mkdir()
+    for name in ("a", "b", "c", "d"):
+        (folder / "below" / f"{name}.txt").write_text("text\n")
+    settled(folder)
+    vigie("check", str(folder))
+    times = os.stat(folder / "below/a.txt")
+    (folder / "below/a.txt").write_bytes(os.urandom(5))  # the same size
+    os.utime(folder / "below/a.txt", ns=(times.st_atime_ns, times.st_mtime_ns))  # and the same mtime
+    (folder / "below/b.txt").rename(folder / "below/e.txt")
+    (folder / "new.txt").write_text("new\n")
+    (folder / "note.txt").unlink()
+    rows = by_name(vigie("check", "--json", str(folder)))
+    unchanged = {name for name, row in rows.items() if "unchanged since" in row["evidence"][-1]}
+    assert unchanged == {"c.txt", "d.txt", "lettre.txt.locked", "truncated.png"}
+    assert set(rows) - unchanged == {"a.txt", "e.txt", "new.txt"}
+
+
+def test_what_is_gone_is_forgotten(folder: Path, state: Path) -> None:
+    for name in ("below", "gone/deep"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "a.txt").write_text("text\n")
+        (folder / name / "b.txt").write_text("text\n")
+    settled(folder)
+    vigie("check", str(folder))
+    with Judged(state) as store:
+        assert len(store) == 7
+    for path in ("note.txt", "below/a.txt", "below/b.txt", "gone/deep/a.txt", "gone/deep/b.txt"):
+        (folder / path).unlink()
+    (folder / "gone/deep").rmdir()
+    (folder / "gone").rmdir()
+    vigie("check", str(folder))
+    with Judged(state) as store:
+        assert len(store) == 2
+        assert list(store.folders_below(str(folder / "gone"))) == []
+
+
+@pytest.mark.parametrize("option", ["--again", "--full"])
+def test_again_and_full_judge_afresh(folder: Path, option: str) -> None:
+    settled(folder)
+    vigie("check", str(folder))
+    assert summary(vigie("check", "--json", option, str(folder)))["unchanged"] == 0
+
+
+def test_a_relative_path_means_the_same_folder(folder: Path) -> None:
+    settled(folder)
+    vigie("check", str(folder))
+    for name, place in ((".", folder), ("../practice//", folder)):
+        assert summary(vigie("check", "--json", name, cwd=place))["unchanged"] == 3, name
+
+
+def test_what_was_written_just_now_is_not_remembered(folder: Path, state: Path) -> None:
+    vigie("check", str(folder))
+    with Judged(state) as store:
+        assert len(store) == 0
+
+
+def damage(state: Path) -> None:
+    (state / "judged.sqlite").write_bytes(b"no database" * 1000)
+
+
+def occupy(state: Path) -> None:
+    (state / "judged.sqlite").mkdir()
+
+
+@pytest.mark.parametrize("harm", [damage, occupy])
+def test_without_its_memory_a_check_goes_on(folder: Path, state: Path, harm: Callable[[Path], None]) -> None:
+    harm(state)
+    done = vigie("check", str(folder))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.count("Went on without memory of earlier checks: ") == 1
+    assert "lettre.txt.locked" in done.stdout
+
+
+def test_a_memory_that_makes_no_sense_is_not_believed(folder: Path, state: Path) -> None:
+    settled(folder)
+    assert vigie("check", str(folder)).returncode == 1
+    with Judged(state) as store:
+        store._db.execute("UPDATE judged SET said = '[]'")
+    done = vigie("check", "--json", str(folder))
+    assert done.returncode == 1
+    assert {name: row["verdict"] for name, row in by_name(done).items()} == {
+        "lettre.txt.locked": "encrypted",
+        "note.txt": "intact",
+        "truncated.png": "damaged",
+    }
+    assert "makes no sense" in summary(done)["memory"]
+
+
+def test_another_run_that_is_writing_is_not_waited_for_long(folder: Path, state: Path) -> None:
+    settled(folder)
+    with Judged(state) as store:
+        store._db.execute("BEGIN IMMEDIATE")
+        done = vigie("check", str(folder))
+    assert done.returncode == 1
+    assert "another process is busy with it" in done.stdout
+
+
+def test_a_state_folder_that_cannot_be_is_said_once(folder: Path) -> None:
+    done = vigie("check", "--state", "/dev/null/state", str(folder))
+    assert done.returncode == 1
+    assert done.stdout.count("Went on without memory") == 1
+
+
+def test_a_single_file_is_judged_each_time(folder: Path, state: Path) -> None:
+    for _ in range(2):
+        assert "unchanged" not in vigie("check", str(folder / "note.txt")).stdout
+    assert not (state / "judged.sqlite").exists()
+
+
+def test_an_unchanged_folder_is_checked_without_loading_the_judge(folder: Path) -> None:
+    settled(folder)
+    vigie("check", str(folder))
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    command = [sys.executable, "-X", "importtime", "-m", "vigie", "check", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=plain)
+    assert "3 unchanged" in done.stdout
+    for heavy in ("numba", "numpy", "cryptography"):
+        assert f" {heavy}\n" not in done.stderr, f"an unchanged folder imports {heavy}"
+
+
+def test_endings_without_number_are_counted_together() -> None:
+    tally = _Tally()
+    for number in range(KINDS + 20):
+        tally.add(Skipped(f"a.{number:04}", ""), Verdict(State.UNKNOWN))
+    assert len(tally.formats) == KINDS + 1
+    assert tally.formats["(other kinds)", "unknown"] == 20
+    assert tally.states()["unknown"] == KINDS + 20

@@ -32,6 +32,10 @@ _SURE = 12.0
 _OVERFIT = 170.0
 """A histogram that is learnt from random bytes fits them better than the uniform one: by 127 (half of the 255
 degrees of freedom) on average, with a deviation of 11; this is four of them more."""
+_FEW = 3
+"""Blocks among which a random one can be told from the others at all."""
+_APART = 3.0
+"""Nats a block by which compressed data must be unlike random bytes, or a stretch of those would not show."""
 _CONTROLS = bytes(v for v in range(256) if (v < 0x20 and not (8 <= v <= 13 or v == 0x1B)) or v == 0x7F)
 _OTHERS = bytes(v for v in range(256) if v not in _CONTROLS)
 
@@ -201,15 +205,39 @@ class Randomness:
         rows = self._histograms(first, min(stop, first + _SLICE * 8))
         if rows.shape[0] < 2:
             return stop
-        gain = _gain(rows)
+        gain = _gain(rows, rows[rows.shape[0] // 2 :])
         score = np.concatenate(([0.0], np.cumsum(gain)))
         edge = int(score.argmin())
         if score[-1] - score[edge] < _SURE:
             return stop
         return first + edge * BLOCK if edge else start
 
+    def random_inside(self, start: int, end: int) -> Range | None:
+        """The blocks of `[start, end)` that are random amid compressed data; None where nothing tells them.
+
+        The stretch that "random" explains better than "compressed, like the whole" by most; empty where the
+        compressed bytes are unlike random ones throughout, so that a stretch would show, and none does.
+        """
+        first = -(-start // BLOCK) * BLOCK
+        rows = self._histograms(first, min(end, first + _SLICE * 8))
+        if rows.shape[0] < _FEW:
+            return None
+        gain = _gain(rows, rows)
+        if gain.mean() < _APART:
+            return None
+        score = np.concatenate(([0.0], np.cumsum(-gain)))
+        drop = score - np.minimum.accumulate(score)
+        last = int(drop.argmax())
+        if drop[last] < _APART:
+            return Range(start, start)
+        begin = int(score[: last + 1].argmin())
+        return Range(first + begin * BLOCK, first + last * BLOCK)
+
     def _cells_until(self, start: int, end: int) -> int:
-        """Where the stretch of random cells at `start` ends: the first two calm cells in a row."""
+        """Where the stretch of random cells at `start` ends: the first four calm cells in a row.
+
+        Among random bytes these come once in a petabyte.
+        """
         base = start // BLOCK * BLOCK
         at = start
         while at < end:
@@ -217,9 +245,10 @@ class Randomness:
             masks = kernels.cell_masks(np.frombuffer(data, np.uint8))
             calm = np.unpackbits(masks.view(np.uint8), bitorder="little")[: len(data) // CELL] == 0
             skip = -(-(at - base) // CELL)
-            pairs = np.flatnonzero(calm[skip:-1] & calm[skip + 1 :])
-            if pairs.size:
-                return max(start, base + (skip + int(pairs[0])) * CELL)
+            pairs = calm[skip:-1] & calm[skip + 1 :]
+            fours = np.flatnonzero(pairs[:-2] & pairs[2:])
+            if fours.size:
+                return max(start, base + (skip + int(fours[0])) * CELL)
             base += len(data)
             at = base
             if len(data) < _SLICE:
@@ -283,25 +312,27 @@ def _chi2(rows: NDArray[np.int32]) -> NDArray[np.float64]:
     return squares * (256.0 / BLOCK) - BLOCK
 
 
-def _gain(rows: NDArray[np.int32]) -> NDArray[np.float64]:
-    """How much better "compressed, like the second half" explains each block than "random", in nats.
+def _gain(rows: NDArray[np.int32], like: NDArray[np.int32]) -> NDArray[np.float64]:
+    """How much better "compressed, like those" explains each block than "random", in nats.
 
-    Two models of compressed data, and the one that fits the second half better: its byte values are not
-    equally frequent (JPEG, PNG: hundreds of nats a block), or they are on the whole, but not block by block,
-    since each stretch has a code of its own (deflate of text: about one nat a block). All zero where neither
-    fits better than chance (xz, and what is random).
+    Two models of compressed data, and the one that fits `like` better: its byte values are not equally
+    frequent (JPEG, PNG: hundreds of nats a block), or they are on the whole, but not block by block, since
+    each stretch has a code of its own (deflate of text: about one nat a block). All zero where neither fits
+    better than chance (xz, and what is random).
     """
-    half = rows.shape[0] // 2
-    tail = rows[half:].sum(axis=0) + 1.0
-    learnt: NDArray[np.float64] = rows @ np.log(tail * 256 / tail.sum())
-    chi2 = _chi2(rows)
-    mean = float(chi2[half:].mean())
+    total = like.sum(axis=0) + 1.0
+    weights = np.log(total * 256 / total.sum())
+    chi2, theirs = _chi2(rows), _chi2(like)
+    mean = float(theirs.mean())
+    learnt: NDArray[np.float64] = rows @ weights
     shifted = ((chi2 - UNIFORM_MEAN) ** 2 - (chi2 - mean) ** 2) / (2 * UNIFORM_DEVIATION**2)
-    if mean < UNIFORM_MEAN + 4 * UNIFORM_DEVIATION / float(np.sqrt(rows.shape[0] - half)):
-        shifted[:] = 0
-    gains = float(learnt[half:].sum()) - _OVERFIT, float(shifted[half:].sum())
-    better = learnt if gains[0] > gains[1] else shifted
-    return better if max(gains) > _SURE else np.zeros_like(better)
+    moved = ((theirs - UNIFORM_MEAN) ** 2 - (theirs - mean) ** 2) / (2 * UNIFORM_DEVIATION**2)
+    gains = float((like @ weights).sum()) - _OVERFIT, float(moved.sum())
+    if mean < UNIFORM_MEAN + 4 * UNIFORM_DEVIATION / float(np.sqrt(like.shape[0])):
+        gains = gains[0], 0.0
+    if max(gains) <= _SURE:
+        return np.zeros(rows.shape[0])
+    return learnt if gains[0] > gains[1] else shifted
 
 
 def _runs(starts: NDArray[np.int64], width: int) -> list[Range]:

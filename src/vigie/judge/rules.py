@@ -16,7 +16,7 @@ from vigie.formats import Format, Malformed
 from vigie.judge.disguise import disguise
 from vigie.judge.kernels import BLOCK, CELL, FINE
 from vigie.judge.randomness import DOTTED, Randomness, merged
-from vigie.judge.shape import GAP, MOST_RANGES, Shape, shape, with_rhythm
+from vigie.judge.shape import DENSE, GAP, MOST_RANGES, Shape, shape, with_rhythm
 from vigie.model import Anatomy, Basis, Charset, Flaw, Kind, Pattern, Range, Region, State, Verdict
 
 RUN = 256
@@ -25,6 +25,8 @@ SCATTERED = 4
 """Separate random stretches that do the same: intermittent encryption leaves hundreds."""
 TEXT_CELLS = 3
 """Text cells of 16 bytes that must be struck before a text is called encrypted."""
+MANY = 16
+"""Blocks of coded data whose uniformity hardly ever is chance."""
 NEAR = 192
 """Bytes around a failure that are looked at: the widest period of small intermittent patterns."""
 MOSTLY = 0.6
@@ -152,7 +154,9 @@ def healthy_or_struck(
         found = _shaped(broken, anatomy, randomness, patchy=patchy)
         basis = Basis.CHECKSUM if any(flaw.checksum for flaw in anatomy.flaws) else Basis.STRUCTURE
         words = f"broken where it is random too ({found.words()})"
-        return _encrypted(anatomy.format, found, basis, 0.7 if patchy else 0.8, (words, *said))
+        # A few blocks of deflate pass for random: so may a flipped bit in them.
+        sure = not patchy and sum(r.end - r.start for r in found.ranges) >= MANY * BLOCK
+        return _encrypted(anatomy.format, found, basis, 0.8 if sure else 0.6, (words, *said))
     if anatomy.flaws:
         basis = Basis.CHECKSUM if any(flaw.checksum for flaw in anatomy.flaws) else Basis.STRUCTURE
         ranges = tuple(Range(flaw.start, flaw.end) for flaw in anatomy.flaws[:MOST_RANGES])
@@ -211,15 +215,29 @@ def _random_flaws(anatomy: Anatomy, randomness: Randomness) -> tuple[list[Range]
                 exact = Range(flaw.start, flaw.end) if flaw.throughout else _cell(flaw.start, randomness.size)
                 random.append(exact)
         elif _looks_random(flaw, randomness):
-            # Coded bytes look random anyway: only many of them, as uniform as chance, say encrypted.
-            end = flaw.end if flaw.throughout else randomness.random_until(flaw.start, flaw.end)
-            if randomness.uniform(flaw.start, end) is not False:
-                random.append(Range(flaw.start, max(end, flaw.start + CELL)))
-            else:
+            # Coded bytes look random anyway: only what is as uniform as chance amid them says encrypted.
+            found = _random_part(flaw, randomness)
+            if found is None:
                 mixed.append(Range(flaw.start, flaw.end))
+            elif found.end > found.start:
+                random.append(found)
     if not random and _many(mixed, anatomy):
         return mixed, True
     return random, False
+
+
+def _random_part(flaw: Flaw, randomness: Randomness) -> Range | None:
+    """What of a flaw in coded data is random: nothing (empty), a part, all of it; None: patches of it."""
+    whole = Range(flaw.start, flaw.end)
+    if flaw.throughout:
+        return whole if randomness.uniform(*whole) is not False else None
+    inside = randomness.random_inside(*whole)
+    if inside is not None:
+        return inside
+    end = randomness.random_until(*whole)
+    if randomness.uniform(flaw.start, end) is not False:
+        return Range(flaw.start, max(end, flaw.start + CELL))
+    return None
 
 
 def _looks_random(flaw: Flaw, randomness: Randomness) -> bool:
@@ -287,7 +305,7 @@ def _extent(where: int, randomness: Randomness, *, textual: bool) -> Shape:
             start = 0 if hit.start < CELL else hit.start
             break
     end = randomness.random_until(start, size)
-    if end - start < RUN:
+    if end - start < RUN or (randomness.share_in(start, end) or 0.0) < DENSE:
         # Only small pieces are random, or bytes between them were left alone.
         near = randomness.dotted(0, size) or hits or [_cell(where, size)]
         return with_rhythm(shape(near, size, patchy=True), randomness)

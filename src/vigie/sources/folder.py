@@ -8,7 +8,7 @@ import fnmatch
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,7 +16,7 @@ from vigie.errors import NoSuchTarget
 from vigie.model import Entry, Skipped
 from vigie.sources.file import FileBlob, in_words, kind_in_words
 
-__all__ = ["FileBlob", "walk"]
+__all__ = ["FileBlob", "FolderEntry", "walk"]
 
 _PSEUDO = frozenset(
     {
@@ -46,23 +46,41 @@ _PSEUDO = frozenset(
 """File systems whose "files" are the kernel speaking: nothing to encrypt in them, and some hang a reader."""
 
 
+@dataclass(frozen=True, slots=True)
+class FolderEntry(Entry):
+    """A file met in a folder, with what else tells whether it is still the one it was."""
+
+    dev: int
+    ino: int
+    ctime_ns: int
+
+
+Left = Callable[[str, bool], None]
+"""Told of each folder once all that is in it was yielded, and whether the listing was whole."""
+
+
 def walk(
-    targets: Iterable[str], *, exclude: Sequence[str] = (), one_filesystem: bool = False
+    targets: Iterable[str],
+    *,
+    exclude: Sequence[str] = (),
+    one_filesystem: bool = False,
+    left: Left = lambda _folder, _whole: None,
 ) -> Iterator[Entry | Skipped]:
     """Every regular file at and below `targets`; folder by folder, sorted by the bytes of the names.
 
     A target may be a symbolic link, which is followed. `exclude` holds shell patterns (`*.iso`,
     `/srv/share/tmp`) for whole paths or bare names; what matches is left out, with all below it, silently.
-    `one_filesystem` stays on the file system each target is on.
+    `one_filesystem` stays on the file system each target is on. `left` hears of each folder that was entered.
 
-    An entry that may not be read shows when it is opened; a folder that may not be read is `Skipped`.
+    What is met in a folder is a `FolderEntry`. An entry that may not be read shows when it is opened; a
+    folder that may not be read is `Skipped`.
 
     Raises:
         NoSuchTarget: a target does not exist; nothing has been walked yet.
     """
     roots = [_look(target) for target in targets]
     pattern = "|".join(fnmatch.translate(glob) for glob in exclude)
-    rules = _Rules(re.compile(pattern) if pattern else None, one_filesystem, _pseudo_devices())
+    rules = _Rules(re.compile(pattern) if pattern else None, one_filesystem, _pseudo_devices(), left)
     return (found for root in roots for found in _below(root, rules))
 
 
@@ -79,25 +97,26 @@ class _Rules:
     one_filesystem: bool
     pseudo: dict[int, str]
     """Type of each pseudo file system that is mounted, by device number."""
+    left: Left
 
-    def excludes(self, entry: os.DirEntry[str]) -> bool:
-        rule = self.excluded
-        return rule is not None and (rule.match(entry.name) or rule.match(entry.path)) is not None
-
-    def forbids(self, status: os.stat_result, home: int) -> str:
-        """Why a folder or file is not for us, or nothing; `home` is the device of the target."""
-        if status.st_dev in self.pseudo:
-            return f"the pseudo file system {self.pseudo[status.st_dev]}, which keeps no files"
-        if self.one_filesystem and status.st_dev != home:
+    def forbids(self, dev: int, home: int) -> str:
+        """Why what lies on a device is not for us, or nothing; `home` is the device of the target."""
+        if dev in self.pseudo:
+            return f"the pseudo file system {self.pseudo[dev]}, which keeps no files"
+        if self.one_filesystem and dev != home:
             return "on another file system"
         return ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """A folder being walked: what is left of its listing, and which folder it is."""
+    """A folder being walked: what is left of its listing, last name first, and which folder it is."""
 
-    listing: Iterator[os.DirEntry[str]]
+    path: str
+    prefix: str
+    """Its path with a slash."""
+    names: list[str]
+    whole: bool
     identity: tuple[int, int]
 
 
@@ -118,43 +137,55 @@ def _below(root: _Root, rules: _Rules) -> Iterator[Entry | Skipped]:
         yield Skipped(root.target, root.reason)
         return
     home = root.status.st_dev
+    forbidden = rules.forbids(home, home)
     if not stat.S_ISDIR(root.status.st_mode):
         # The link itself may be a target; what is opened is what it leads to.
-        yield _file(root.target, os.path.realpath(root.target), root.status, rules.forbids(root.status, home))
+        yield _target(root.target, root.status, forbidden)
         return
     levels: list[_Level] = []
     trail: set[tuple[int, int]] = set()
-    yield from _enter(root.target, root.status, rules.forbids(root.status, home), levels, trail)
+    yield from _enter(root.target, root.status, forbidden, levels, trail)
+    excluded = rules.excluded.match if rules.excluded else None
+    dev, opened = home, FileBlob.open
     while levels:
-        entry = next(levels[-1].listing, None)
-        if entry is None:
+        level = levels[-1]
+        if not level.names:
             trail.discard(levels.pop().identity)
+            rules.left(level.path, level.whole)
             continue
-        if rules.excludes(entry):
+        name = level.names.pop()
+        path = level.prefix + name
+        if excluded is not None and (excluded(name) or excluded(path)):
             continue
         try:
-            status = entry.stat(follow_symlinks=False)
+            status = os.lstat(path)
         except FileNotFoundError:
-            yield Skipped(entry.path, "vanished while walking")
+            yield Skipped(path, "vanished while walking")
             continue
         except OSError as error:
-            yield Skipped(entry.path, in_words(error))
+            yield Skipped(path, in_words(error))
             continue
-        if stat.S_ISLNK(status.st_mode):
-            continue
-        forbidden = rules.forbids(status, home)
-        if stat.S_ISDIR(status.st_mode):
-            yield from _enter(entry.path, status, forbidden, levels, trail)
-        else:
-            yield _file(entry.path, entry.path, status, forbidden)
+        mode = status.st_mode
+        if status.st_dev != dev:
+            dev = status.st_dev
+            forbidden = rules.forbids(dev, home)
+        if stat.S_ISREG(mode) and not forbidden:
+            size, mtime = status.st_size, status.st_mtime_ns
+            yield FolderEntry(
+                path, size, mtime, partial(opened, path), dev, status.st_ino, status.st_ctime_ns
+            )
+        elif stat.S_ISDIR(mode):
+            yield from _enter(path, status, forbidden, levels, trail)
+        elif not stat.S_ISLNK(mode):
+            yield Skipped(path, forbidden if stat.S_ISREG(mode) else kind_in_words(mode))
 
 
-def _file(path: str, opened: str, status: os.stat_result, forbidden: str) -> Entry | Skipped:
+def _target(path: str, status: os.stat_result, forbidden: str) -> Entry | Skipped:
     if not stat.S_ISREG(status.st_mode):
         return Skipped(path, kind_in_words(status.st_mode))
     if forbidden:
         return Skipped(path, forbidden)
-    return Entry(path, status.st_size, status.st_mtime_ns, partial(FileBlob.open, opened))
+    return Entry(path, status.st_size, status.st_mtime_ns, partial(FileBlob.open, os.path.realpath(path)))
 
 
 def _enter(
@@ -169,19 +200,21 @@ def _enter(
         # No disk does this, but a FUSE file system may.
         yield Skipped(path, "a folder that contains itself")
         return
-    listing: list[os.DirEntry[str]] = []
+    names: list[str] = []  # and nothing more of each: a folder may hold a million
+    whole = False
     try:
         with os.scandir(path) as entries:
             # One by one, so that an error half way keeps what was listed before.
             for entry in entries:
-                listing.append(entry)  # noqa: PERF402 (see above)
+                names.append(entry.name)  # noqa: PERF401 (see above)
+        whole = True
     except FileNotFoundError:
         yield Skipped(path, "vanished while walking")
     except OSError as error:
         yield Skipped(path, in_words(error))
-    listing.sort(key=lambda entry: os.fsencode(entry.name))
+    names.sort(key=os.fsencode, reverse=True)
     trail.add(identity)
-    levels.append(_Level(iter(listing), identity))
+    levels.append(_Level(path, path if path.endswith("/") else f"{path}/", names, whole, identity))
 
 
 def _pseudo_devices() -> dict[int, str]:

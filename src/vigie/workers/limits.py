@@ -1,4 +1,4 @@
-"""What a worker gives up before it sees the first byte: privileges, files, network, memory.
+"""What a worker gives up before it sees the first byte: privileges, files, network, memory, system calls.
 
 Each measure that the kernel or our own rights do not allow is reported as missing, never silently skipped.
 """
@@ -8,6 +8,8 @@ import os
 import resource
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from vigie.workers import seccomp
 
 NOBODY = 65534
 """The user and group that own nothing (Debian policy 9.2.2)."""
@@ -34,6 +36,8 @@ class Isolation:
     """Landlock: no path can be opened any more."""
     network: bool
     """A network namespace of its own, with nothing in it."""
+    system_calls: bool
+    """seccomp: only the system calls of judging are left."""
 
     def record(self) -> dict[str, bool]:
         """For JSON."""
@@ -49,6 +53,7 @@ class Isolation:
             "no_new_privileges": "may gain privileges",
             "filesystem": "can open other files (no Landlock)",
             "network": "shares the network",
+            "system_calls": "may make any system call (no seccomp)",
         }
         return tuple(words[name] for name, had in asdict(self).items() if not had)
 
@@ -77,6 +82,8 @@ def confine(memory: int) -> Isolation:
         no_new_privileges=no_new,
         filesystem=filesystem,
         network=network,
+        # The last one: what is above needs system calls that are gone then.
+        system_calls=no_new and seccomp.restrict(libc, os.uname().machine),
     )
 
 

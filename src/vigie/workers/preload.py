@@ -6,14 +6,19 @@ all of them are imported here.
 
 import contextlib
 import encodings
+import gc
 import importlib
 import pkgutil
 
-from vigie.judge import kernels, verdict
+from vigie.judge import kernels
+from vigie.workers import worker
 
 for _module in pkgutil.iter_modules(encodings.__path__):
     with contextlib.suppress(ImportError):  # mbcs and oem exist on Windows only
         importlib.import_module(f"encodings.{_module.name}")
 kernels.warm()
+# What is loaded by now stays for good: no collection of a worker looks at it, or copies its pages, again.
+gc.collect()
+gc.freeze()
 
-__all__ = ["verdict"]
+__all__ = ["worker"]

@@ -15,87 +15,135 @@ from rich.text import Text
 
 from vigie import config
 from vigie.errors import ExitCode
+from vigie.journal.judged import Known
 from vigie.model import Entry, Skipped, State, Verdict
 from vigie.ui.cli import shown
+from vigie.ui.cli.memory import Memory
 from vigie.ui.cli.output import COLOURS, beside, console, counted, emit, options, progress, table
 from vigie.ui.cli.targets import opened
 from vigie.workers import Workers
+
+KINDS = 500
+"""Formats and endings that are counted one by one; an attacker can name files as he likes."""
+
+QUIET = frozenset({State.INTACT, State.UNKNOWN})
+"""What people are not told file by file unless they ask."""
 
 
 @dataclass(slots=True)
 class _Tally:
     """What a run adds up to."""
 
-    states: Counter[State] = field(default_factory=Counter)
-    formats: Counter[tuple[str, State]] = field(default_factory=Counter)
+    formats: Counter[tuple[str, str]] = field(default_factory=Counter)
     size: int = 0
+    read: int = 0
+    """Bytes that were read in this run,"""
+    unchanged: int = 0
+    """and files that were not opened, because they are known."""
 
-    def add(self, item: Entry | Skipped, verdict: Verdict) -> None:
-        self.states[verdict.state] += 1
-        self.formats[verdict.format or _ending(item.path), verdict.state] += 1
+    def add(self, item: Entry | Skipped, verdict: Verdict | Known) -> None:
+        kind = verdict.format or _ending(item.path), str(verdict.state)
+        if kind not in self.formats and len(self.formats) >= KINDS:
+            kind = "(other kinds)", kind[1]
+        self.formats[kind] += 1
         if isinstance(item, Entry):
             self.size += item.size
+        if isinstance(verdict, Known):
+            self.unchanged += 1
+        else:
+            self.read += verdict.read
+
+    def states(self) -> Counter[str]:
+        """Files by what was said of them."""
+        states: Counter[str] = Counter()
+        for (_, state), count in self.formats.items():
+            states[state] += count
+        return states
 
     def exit_code(self) -> ExitCode:
-        if self.states[State.ENCRYPTED] or self.states[State.DAMAGED]:
+        states = self.states()
+        if states[State.ENCRYPTED] or states[State.DAMAGED]:
             return ExitCode.FOUND
-        return ExitCode.PARTIAL if self.states[State.SKIPPED] else ExitCode.CLEAN
+        return ExitCode.PARTIAL if states[State.SKIPPED] else ExitCode.CLEAN
 
 
 @click.command("check")
 @click.argument("targets", metavar="TARGET…", nargs=-1, required=True)
 @click.option("--all", "everything", is_flag=True, help="List intact and unknown files too.")
+@click.option("--full", is_flag=True, help="Read every byte; by default, of large files a stated sample.")
+@click.option("--again", is_flag=True, help="Judge files anew that are unchanged since an earlier check.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Shell pattern of paths to leave out.")
 @options
 def command(
     targets: tuple[str, ...],
     everything: bool,
+    full: bool,
+    again: bool,
     exclude: tuple[str, ...],
     settings: str | None,
-    state: str | None,  # noqa: ARG001 - every command takes --state; this one keeps nothing
+    state: str | None,
     as_json: bool,
 ) -> int:
     """Judge files and folders: intact, encrypted, damaged or unknown, and why.
 
-    TARGET is a file, a folder, or restic:LOCATION[@SNAPSHOT] (the latest one by default). Nothing is written.
-    Exit code 1 if anything is encrypted or damaged, 3 if something could not be read.
+    TARGET is a file, a folder, or restic:LOCATION[@SNAPSHOT] (the latest one by default). Nothing is written
+    but, in the state folder, what was said of files in folders: while they stay the same, the next check need
+    not open them. Exit code 1 if anything is encrypted or damaged, 3 if something could not be read.
     """
     chosen = config.load(settings)
     patterns = (*chosen.check.exclude, *exclude)
     few = all(os.path.isfile(target) for target in targets)
+    quiet = not (as_json or everything or few)
     tally, begun = _Tally(), time.monotonic()
     with ExitStack() as stack:
         found = opened(targets, chosen, patterns, stack)
-        workers = stack.enter_context(Workers(chosen.check))
+        memory = stack.enter_context(Memory(full=full))
+        if not again and not few:
+            memory.open(state)
+        workers = stack.enter_context(Workers(chosen.check, full=full))
         bar = stack.enter_context(progress(shown=not as_json))
-        isolation = workers.start()
         total = None if bar.disable else sum(1 for _ in found)
         task = bar.add_task("Judging", total=total)
         out = beside(bar)
-        for item, verdict in workers.judge_all(found):
-            tally.add(item, verdict)
-            bar.advance(task)
+        for item, said in workers.judge_all(found.walk(memory.left), known=memory.known):
+            tally.add(item, said)
+            if total is not None:
+                bar.advance(task)
+            if isinstance(said, Verdict):
+                memory.learn(item, said)
+            if quiet and said.state in QUIET:
+                continue
+            verdict = memory.recalled(said, item, workers.judge) if isinstance(said, Known) else said
             if as_json:
                 size = item.size if isinstance(item, Entry) else None
                 emit({"path": item.path, "size": size, **verdict.record()})
-            elif everything or few or verdict.state not in (State.INTACT, State.UNKNOWN):
+            else:
                 out.print(_line(item.path, verdict), soft_wrap=True)
-    seconds = time.monotonic() - begun
+        memory.forget_below(found.paths)
+    seconds, states = time.monotonic() - begun, tally.states()
+    isolation = workers.isolation
     if as_json:
-        counts = {name.value: tally.states[name] for name in State}
+        counts = {name.value: states[name] for name in State}
         emit(
             {
                 "summary": {
-                    "files": sum(tally.states.values()),
+                    "files": states.total(),
                     "bytes": tally.size,
+                    "read": tally.read,
+                    "unchanged": tally.unchanged,
                     **counts,
                     "seconds": round(seconds, 3),
-                    "isolation": isolation.record(),
+                    "isolation": isolation.record() if isolation else None,
+                    "memory": memory.problem or None,
                 }
             }
         )
     else:
-        _summary(console(), tally, seconds, isolation.missing())
+        missing = isolation.missing() if isolation else ()
+        troubles = [f"Isolation of the judging processes: {words}" for words in missing]
+        if memory.problem:
+            troubles.append(f"Went on without memory of earlier checks: {shown(memory.problem)}")
+        _summary(console(), tally, seconds, troubles)
     return tally.exit_code()
 
 
@@ -112,26 +160,28 @@ def _line(path: str, verdict: Verdict) -> Text:
     return line
 
 
-def _summary(out: Console, tally: _Tally, seconds: float, missing: Iterable[str]) -> None:
-    kinds = list(_by_format(tally.formats))
-    if sum(tally.states.values()) > 1:
+def _summary(out: Console, tally: _Tally, seconds: float, troubles: Iterable[str]) -> None:
+    kinds, states = list(_by_format(tally.formats)), tally.states()
+    if states.total() > 1:
         headers = [Column(Text(s.value, style=COLOURS[s.value]), justify="right") for s in State]
         grid = table("format", *headers)
         for name, counts in kinds[:20]:
             grid.add_row(shown(name), *(f"{counts[s]:,}" if counts[s] else "·" for s in State))
         if len(kinds) > 20:
-            rest: Counter[State] = sum((counts for _, counts in kinds[20:]), Counter())
+            rest: Counter[str] = sum((counts for _, counts in kinds[20:]), Counter())
             grid.add_row(f"{len(kinds) - 20} more", *(f"{rest[s]:,}" if rest[s] else "·" for s in State))
-        grid.add_row("all", *(f"{tally.states[s]:,}" for s in State), style="bold")
+        grid.add_row("all", *(f"{states[s]:,}" for s in State), style="bold")
         out.print(grid)
-    files = counted(sum(tally.states.values()), "file")
-    out.print(f"{files}, {decimal(tally.size)}, {seconds:.1f} s", style="dim")
-    for words in missing:
-        out.print(f"Isolation of the judging processes: {words}.", style="yellow")
+    parts = [counted(states.total(), "file"), decimal(tally.size), f"{decimal(tally.read)} read"]
+    if tally.unchanged:
+        parts.append(f"{tally.unchanged:,} unchanged")
+    out.print(f"{', '.join(parts)}, {seconds:.1f} s", style="dim")
+    for words in troubles:
+        out.print(f"{words}.", style="yellow", soft_wrap=True)
 
 
-def _by_format(formats: Counter[tuple[str, State]]) -> Iterator[tuple[str, Counter[State]]]:
-    rows: dict[str, Counter[State]] = {}
+def _by_format(formats: Counter[tuple[str, str]]) -> Iterator[tuple[str, Counter[str]]]:
+    rows: dict[str, Counter[str]] = {}
     for (name, state), count in formats.items():
         rows.setdefault(name, Counter())[state] += count
     yield from sorted(rows.items(), key=lambda row: (-row[1][State.ENCRYPTED], -row[1].total(), row[0]))

@@ -4,13 +4,15 @@ import fnmatch
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vigie.config import Settings
 from vigie.errors import NoSuchTarget
-from vigie.model import Entry, Skipped, Snapshot
-from vigie.sources.folder import walk
-from vigie.sources.restic import ResticSource
-from vigie.vault import source_of
+from vigie.model import Entry, Skipped, Snapshot, Source
+from vigie.sources.folder import Left, walk
+
+if TYPE_CHECKING:
+    from vigie.sources.restic import ResticSource
 
 RESTIC = "restic:"
 LATEST = "latest"
@@ -25,12 +27,16 @@ class Targets:
     """
 
     paths: tuple[str, ...]
-    backups: tuple[tuple[ResticSource, Snapshot], ...]
+    backups: tuple[tuple[Source, Snapshot], ...]
     exclude: tuple[str, ...]
 
     def __iter__(self) -> Iterator[Entry | Skipped]:
+        return self.walk(lambda _folder, _whole: None)
+
+    def walk(self, left: Left) -> Iterator[Entry | Skipped]:
+        """The same; `left` hears of every folder that was gone through."""
         if self.paths:
-            yield from walk(self.paths, exclude=self.exclude)
+            yield from walk(self.paths, exclude=self.exclude, left=left)
         for source, snapshot in self.backups:
             for version in source.versions(snapshot):
                 item = version if isinstance(version, Skipped) else version.entry
@@ -54,12 +60,19 @@ def opened(named: Sequence[str], settings: Settings, exclude: Sequence[str], sta
     for name in named:
         if name.startswith(RESTIC):
             place, _, wanted = name.partition("@") if name.rfind("@") > name.rfind("/") else (name, "", "")
-            source = stack.enter_context(source_of(place, settings.vault))
+            source = stack.enter_context(_source_of(place, settings))
             backups.append((source, _snapshot(source, wanted or LATEST)))
     return Targets(paths, tuple(backups), tuple(exclude))
 
 
-def _snapshot(source: ResticSource, wanted: str) -> Snapshot:
+def _source_of(place: str, settings: Settings) -> "ResticSource":
+    # Loaded when one is named: the cryptography of backups takes longer than a check of an unchanged folder.
+    from vigie.vault import source_of  # noqa: PLC0415 - see above
+
+    return source_of(place, settings.vault)
+
+
+def _snapshot(source: "ResticSource", wanted: str) -> Snapshot:
     snapshots = source.snapshots()
     if not snapshots:
         raise NoSuchTarget(source.location, "it holds no snapshot", "Make one: vigie vault keep")
