@@ -8,10 +8,13 @@ from vigie.formats import Format, Malformed, Promise
 from vigie.judge import comparison, rules
 from vigie.judge.kernels import glance
 from vigie.judge.randomness import Randomness
+from vigie.judge.sampling import WHOLE
 from vigie.model import Anatomy, Blob, Likeness, State, Verdict
 
 HURRIED = 32 * 1024 * 1024
-"""Bytes that the dissection of one file may read, decode or checksum, unless every byte is asked for."""
+"""Bytes that the dissection of a file read to the last byte may read, decode or checksum; and of a larger one"""
+LEAST, SHARE = 8 * 1024 * 1024, 8
+"""at least so many, or one in so many of its own, up to `HURRIED`."""
 PATIENT = 2 * 1024 * 1024 * 1024
 """The same when every byte is asked for, and eight times the size of the file on top."""
 LOCATED = 1024 * 1024 * 1024
@@ -56,7 +59,7 @@ def examine(blob: Blob, name: str, before: Likeness | None = None, *, full: bool
 
 def _look(blob: Blob, name: str, before: Likeness | None, *, full: bool) -> Findings:
     randomness = Randomness(blob, full=full)
-    effort = PATIENT + 8 * blob.size if full else HURRIED
+    effort = _effort(blob.size, full=full)
     verdict, anatomy = _judge(blob, name, randomness, effort)
     if before is not None:
         verdict = comparison.against(verdict, randomness, before)
@@ -65,6 +68,12 @@ def _look(blob: Blob, name: str, before: Likeness | None, *, full: bool) -> Find
         verdict = replace(verdict, evidence=(*verdict.evidence, said))
     likeness = Likeness(verdict.state, verdict.format, blob.size, randomness.share, randomness.map())
     return Findings(replace(verdict, likeness=likeness, read=randomness.read), randomness, anatomy)
+
+
+def _effort(size: int, *, full: bool) -> int:
+    if full:
+        return PATIENT + 8 * size
+    return HURRIED if size <= WHOLE else min(HURRIED, max(LEAST, size // SHARE))
 
 
 def _judge(blob: Blob, name: str, randomness: Randomness, effort: int) -> tuple[Verdict, Anatomy | None]:
