@@ -38,8 +38,13 @@ DISGUISES = {
 def test_a_disguise_is_seen_through(name: str, size: int) -> None:
     data = DISGUISES[name][:size]
     assert disguise(Bytes(data)), name
-    for named in ("lettre.docx", "radio.dcm", "photo.jpg", "message.hl7"):
+    for named in ("lettre.docx", "radio.dcm", "photo.jpg", "message.hl7", "dossier.json", "bilan.xml"):
         assert judge(Bytes(data), named).state is State.ENCRYPTED
+
+
+@pytest.mark.parametrize("name", ["page.html", "lettre.eml", "outil.py", "resultat.hpr", "feuille.css"])
+def test_letters_that_spell_random_bytes_are_no_page_no_mail_and_no_program(name: str) -> None:
+    assert judge(Bytes(DISGUISES["base64 in lines"]), name).state is State.ENCRYPTED
 
 
 def test_a_text_that_spells_random_bytes_is_unknown_and_encrypted_if_it_had_words_before() -> None:

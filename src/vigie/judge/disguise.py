@@ -30,8 +30,12 @@ _HEX = re.compile(rb"(?:[0-9a-f\s]*|[0-9A-F\s]*)")
 _SPACE = b" \t\r\n"
 
 
-def disguise(blob: Blob) -> str | None:
+def disguise(blob: Blob, *, letters: bool = False) -> str | None:
     """How a blob of random bytes is disguised, in words; nothing where it is not.
+
+    Args:
+        blob: what is suspect.
+        letters: only written in letters and digits, since it is a text.
 
     Raises:
         Unreadable: as the blob does.
@@ -43,7 +47,7 @@ def disguise(blob: Blob) -> str | None:
         plain = [undo(place) for place in places]
         if all(_random(data) for data in plain) and formats.by_content(plain[0][: formats.HEAD]) is None:
             return f"random bytes written as {words}"
-    for step in _LANES:
+    for step in () if letters else _LANES:
         if all(_in_lanes(place, step) for place in places):
             return f"random bytes in one of every {step}, filling between"
     return None

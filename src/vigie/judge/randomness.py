@@ -29,6 +29,11 @@ _BLOCKS = 64
 """Blocks that a test of uniformity looks at: with more it only gets slower."""
 _SURE = 12.0
 """Natural logarithm of the odds that a tail is compressed rather than random, at which it is believed."""
+_CHANGE = 4.0
+"""Nats that a change between random and compressed costs: one block has to be worth it."""
+_ROUNDS = 4
+_MOST = 64 * 1024 * 1024
+"""Bytes in which random parts are told from compressed ones."""
 _OVERFIT = 170.0
 """A histogram that is learnt from random bytes fits them better than the uniform one: by 127 (half of the 255
 degrees of freedom) on average, with a deviation of 11; this is four of them more."""
@@ -196,42 +201,38 @@ class Randomness:
     def random_until(self, start: int, end: int) -> int:
         """Where the random bytes that begin at `start` end: at the latest at `end`; `start` if none do.
 
-        The end of a stretch of random cells, if what follows it is not random at all. If it is compressed,
-        it looks random cell by cell, but not block by block: the byte values of compressed data are not quite
-        uniform, so the place where "random, then like the tail" explains the histograms best is the end.
+        The end of a stretch of random cells, if what follows it is not random at all; if it is compressed,
+        the end of the first part that `random_parts` tells.
         """
         stop = self._cells_until(start, end)
-        first = -(-start // BLOCK) * BLOCK
-        rows = self._histograms(first, min(stop, first + _SLICE * 8))
-        if rows.shape[0] < 2:
+        parts = self.random_parts(start, stop)
+        if parts is None:
             return stop
-        gain = _gain(rows, rows[rows.shape[0] // 2 :])
-        score = np.concatenate(([0.0], np.cumsum(gain)))
-        edge = int(score.argmin())
-        if score[-1] - score[edge] < _SURE:
-            return stop
-        return first + edge * BLOCK if edge else start
+        return parts[0].end if parts and parts[0].start == start else start
 
-    def random_inside(self, start: int, end: int) -> Range | None:
-        """The blocks of `[start, end)` that are random amid compressed data; None where nothing tells them.
+    def random_parts(self, start: int, end: int) -> list[Range] | None:
+        """The stretches of `[start, end)` that are random amid compressed data; None where nothing is told.
 
-        The stretch that "random" explains better than "compressed, like the whole" by most; empty where the
-        compressed bytes are unlike random ones throughout, so that a stretch would show, and none does.
+        Compressed data looks random cell by cell, but not block by block: its byte values are not quite
+        equally frequent. Which blocks are which is the likeliest path through two states, where each change
+        costs `_CHANGE` nats. Nothing is told where no block is compressed, or if compressed blocks are so
+        like random ones that a random stretch would not show.
         """
         first = -(-start // BLOCK) * BLOCK
-        rows = self._histograms(first, min(end, first + _SLICE * 8))
+        rows = self._histograms(first, min(end, first + _MOST))
         if rows.shape[0] < _FEW:
             return None
-        gain = _gain(rows, rows)
-        if gain.mean() < _APART:
+        gain = _gain(rows)
+        random = _likeliest(-gain)
+        calm = gain[~random]
+        if not calm.size or calm.sum() < _SURE or (not random.any() and calm.mean() < _APART):
             return None
-        score = np.concatenate(([0.0], np.cumsum(-gain)))
-        drop = score - np.minimum.accumulate(score)
-        last = int(drop.argmax())
-        if drop[last] < _APART:
-            return Range(start, start)
-        begin = int(score[: last + 1].argmin())
-        return Range(first + begin * BLOCK, first + last * BLOCK)
+        parts = _runs(np.flatnonzero(random) * BLOCK + first, BLOCK)
+        if parts and parts[0].start == first:
+            parts[0] = Range(start, parts[0].end)
+        if parts and end - parts[-1].end < BLOCK:
+            parts[-1] = Range(parts[-1].start, end)
+        return parts
 
     def _cells_until(self, start: int, end: int) -> int:
         """Where the stretch of random cells at `start` ends: the first four calm cells in a row.
@@ -312,27 +313,49 @@ def _chi2(rows: NDArray[np.int32]) -> NDArray[np.float64]:
     return squares * (256.0 / BLOCK) - BLOCK
 
 
-def _gain(rows: NDArray[np.int32], like: NDArray[np.int32]) -> NDArray[np.float64]:
-    """How much better "compressed, like those" explains each block than "random", in nats.
+def _gain(rows: NDArray[np.int32]) -> NDArray[np.float64]:
+    """How much better "compressed, like most of this" explains each block than "random", in nats.
 
-    Two models of compressed data, and the one that fits `like` better: its byte values are not equally
-    frequent (JPEG, PNG: hundreds of nats a block), or they are on the whole, but not block by block, since
-    each stretch has a code of its own (deflate of text: about one nat a block). All zero where neither fits
-    better than chance (xz, and what is random).
+    Two models of compressed data, and the one that fits better: its byte values are not equally frequent
+    (JPEG, PNG: hundreds of nats a block), or they are on the whole, but not block by block, since each
+    stretch has a code of its own (deflate of text: about one nat a block). The model is learnt from all
+    blocks, and then again from those that it fits. All zero where neither fits better than chance (xz, and
+    what is random).
     """
-    total = like.sum(axis=0) + 1.0
-    weights = np.log(total * 256 / total.sum())
-    chi2, theirs = _chi2(rows), _chi2(like)
-    mean = float(theirs.mean())
-    learnt: NDArray[np.float64] = rows @ weights
-    shifted = ((chi2 - UNIFORM_MEAN) ** 2 - (chi2 - mean) ** 2) / (2 * UNIFORM_DEVIATION**2)
-    moved = ((theirs - UNIFORM_MEAN) ** 2 - (theirs - mean) ** 2) / (2 * UNIFORM_DEVIATION**2)
-    gains = float((like @ weights).sum()) - _OVERFIT, float(moved.sum())
-    if mean < UNIFORM_MEAN + 4 * UNIFORM_DEVIATION / float(np.sqrt(like.shape[0])):
-        gains = gains[0], 0.0
-    if max(gains) <= _SURE:
-        return np.zeros(rows.shape[0])
-    return learnt if gains[0] > gains[1] else shifted
+    chi2 = _chi2(rows)
+    like = np.ones(rows.shape[0], np.bool_)
+    gain = np.zeros(rows.shape[0])
+    for _ in range(_ROUNDS):
+        total = rows[like].sum(axis=0) + 1.0
+        weights = np.log(total * 256 / total.sum())
+        learnt: NDArray[np.float64] = rows @ weights
+        mean = float(chi2[like].mean())
+        shifted = ((chi2 - UNIFORM_MEAN) ** 2 - (chi2 - mean) ** 2) / (2 * UNIFORM_DEVIATION**2)
+        gains = float(learnt[like].sum()) - _OVERFIT, float(shifted[like].sum())
+        if mean < UNIFORM_MEAN + 4 * UNIFORM_DEVIATION / float(np.sqrt(like.sum())):
+            gains = gains[0], 0.0
+        if max(gains) <= _SURE:
+            break
+        gain = learnt if gains[0] > gains[1] else shifted
+        like = gain > 0
+        if not like.any():
+            break
+    return gain
+
+
+def _likeliest(score: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which blocks are in the state that `score` speaks for (Viterbi 1967, with two states)."""
+    off = on = 0.0
+    came = np.zeros((2, score.size), np.bool_)  # whether the best way to a state came from the other one
+    for index, value in enumerate(score.tolist()):
+        came[0, index], came[1, index] = on - _CHANGE > off, off - _CHANGE > on
+        off, on = max(off, on - _CHANGE), max(on, off - _CHANGE) + value
+    state = on > off
+    path = np.zeros(score.size, np.bool_)
+    for index in range(score.size - 1, -1, -1):
+        path[index] = state
+        state ^= bool(came[int(state), index])
+    return path
 
 
 def _runs(starts: NDArray[np.int64], width: int) -> list[Range]:

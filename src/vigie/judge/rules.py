@@ -31,6 +31,8 @@ NEAR = 192
 """Bytes around a failure that are looked at: the widest period of small intermittent patterns."""
 MOSTLY = 0.6
 """Share of random fine cells that makes a place random; healthy structures stay below a tenth."""
+LOOSE = frozenset({"text", "csv"})
+"""Formats that are whatever stands in them, so long as it is text."""
 SOME = DOTTED
 """The same for a place struck intermittently, where the original shows between."""
 
@@ -86,13 +88,19 @@ def _broken(kind: Format, said: str, malformed: Malformed, randomness: Randomnes
     return Verdict(State.DAMAGED, kind.name, None, (), Basis.STRUCTURE, 0.8, (said, "nothing random there"))
 
 
-def wordless(verdict: Verdict, randomness: Randomness) -> Verdict:
-    """The verdict on a healthy text, unless it is a long run of letters that spells random bytes."""
-    hidden = disguise(randomness.blob) if randomness.size >= BLOCK else None
+def wordless(verdict: Verdict, kind: Format, randomness: Randomness) -> Verdict:
+    """The verdict on a text that nothing is wrong with, unless its letters spell random bytes.
+
+    A plain text may be a key; a web page, a letter or a program without a word is none.
+    """
+    hidden = disguise(randomness.blob, letters=True) if randomness.size >= BLOCK else None
     if hidden is None:
         return verdict
-    said = f"a text, but {hidden}: a key, an attachment without its name, or encrypted"
-    return replace(verdict, state=State.UNKNOWN, basis=Basis.STATISTICS, confidence=0.5, evidence=(said,))
+    if kind.name in LOOSE:
+        said = f"a text, but {hidden}: a key, an attachment without its name, or encrypted"
+        return replace(verdict, state=State.UNKNOWN, basis=Basis.STATISTICS, confidence=0.5, evidence=(said,))
+    found = Shape(Pattern.FULL, (Range(0, randomness.size),))
+    return _encrypted(kind.name, found, Basis.STRUCTURE, 0.8, (f"named as {kind.title}, but {hidden}",))
 
 
 def _encrypted(
@@ -157,6 +165,10 @@ def healthy_or_struck(
         # A few blocks of deflate pass for random: so may a flipped bit in them.
         sure = not patchy and sum(r.end - r.start for r in found.ranges) >= MANY * BLOCK
         return _encrypted(anatomy.format, found, basis, 0.8 if sure else 0.6, (words, *said))
+    hidden = disguise(randomness.blob) if anatomy.flaws else None
+    if hidden:
+        found = Shape(Pattern.FULL, (Range(0, randomness.size),))
+        return _encrypted(anatomy.format, found, Basis.STRUCTURE, 0.8, (hidden, *said))
     if anatomy.flaws:
         basis = Basis.CHECKSUM if any(flaw.checksum for flaw in anatomy.flaws) else Basis.STRUCTURE
         ranges = tuple(Range(flaw.start, flaw.end) for flaw in anatomy.flaws[:MOST_RANGES])
@@ -216,27 +228,27 @@ def _random_flaws(anatomy: Anatomy, randomness: Randomness) -> tuple[list[Range]
                 random.append(exact)
         elif _looks_random(flaw, randomness):
             # Coded bytes look random anyway: only what is as uniform as chance amid them says encrypted.
-            found = _random_part(flaw, randomness)
-            if found is None:
+            parts = _random_parts(flaw, randomness)
+            if parts is None:
                 mixed.append(Range(flaw.start, flaw.end))
-            elif found.end > found.start:
-                random.append(found)
+            else:
+                random.extend(parts)
     if not random and _many(mixed, anatomy):
         return mixed, True
     return random, False
 
 
-def _random_part(flaw: Flaw, randomness: Randomness) -> Range | None:
-    """What of a flaw in coded data is random: nothing (empty), a part, all of it; None: patches of it."""
+def _random_parts(flaw: Flaw, randomness: Randomness) -> list[Range] | None:
+    """What of a flaw in coded data is random: nothing, parts, all of it; None: patches too fine to tell."""
     whole = Range(flaw.start, flaw.end)
     if flaw.throughout:
-        return whole if randomness.uniform(*whole) is not False else None
-    inside = randomness.random_inside(*whole)
-    if inside is not None:
-        return inside
+        return [whole] if randomness.uniform(*whole) is not False else None
+    parts = randomness.random_parts(*whole)
+    if parts is not None:
+        return parts
     end = randomness.random_until(*whole)
     if randomness.uniform(flaw.start, end) is not False:
-        return Range(flaw.start, max(end, flaw.start + CELL))
+        return [Range(flaw.start, max(end, flaw.start + CELL))]
     return None
 
 
@@ -299,6 +311,10 @@ def _extent(where: int, randomness: Randomness, *, textual: bool) -> Shape:
         hits = randomness.text_hits(0, size, Charset.LATIN1) or [_cell(where, size)]
         return with_rhythm(shape(hits, size), randomness)
     hits = randomness.binary_hits(0, size)
+    dense = sum(hit.end - hit.start for hit in hits) >= DENSE * size
+    parts = randomness.random_parts(0, size) if dense else None
+    if parts:
+        return with_rhythm(shape(parts, size), randomness)
     start = 0 if where < NEAR else max(0, where - NEAR)
     for hit in merged(hits, CELL):
         if hit.start <= where + NEAR and hit.end > start:
@@ -309,11 +325,9 @@ def _extent(where: int, randomness: Randomness, *, textual: bool) -> Shape:
         # Only small pieces are random, or bytes between them were left alone.
         near = randomness.dotted(0, size) or hits or [_cell(where, size)]
         return with_rhythm(shape(near, size, patchy=True), randomness)
-    calm = randomness.size - end
-    rest = [hit for hit in hits if hit.start >= end]
-    if sum(hit.end - hit.start for hit in rest) > calm // 2:
-        rest = []  # compressed, most likely: what of it was overwritten as well cannot be told
-    telling = [hit for hit in rest if hit.end - hit.start >= RUN]
+    telling = [hit for hit in hits if hit.start >= end and hit.end - hit.start >= RUN]
+    if dense:
+        telling = []  # compressed behind, most likely: what of it was overwritten as well cannot be told
     mixed = end >= size - CELL and randomness.uniform(start, end) is False
     return with_rhythm(shape([Range(start, end), *telling], size, patchy=mixed), randomness)
 

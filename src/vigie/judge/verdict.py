@@ -12,9 +12,9 @@ from vigie.judge.sampling import WHOLE
 from vigie.model import Anatomy, Blob, Likeness, State, Verdict
 
 HURRIED = 32 * 1024 * 1024
-"""Bytes that the dissection of a file read to the last byte may read, decode or checksum; and of a larger one"""
+"""Bytes that a dissection may read, decode or checksum of a file that is read to the last byte."""
 LEAST, SHARE = 8 * 1024 * 1024, 8
-"""at least so many, or one in so many of its own, up to `HURRIED`."""
+"""Of a larger one at least so many, or one in so many of its own, up to `HURRIED`."""
 PATIENT = 2 * 1024 * 1024 * 1024
 """The same when every byte is asked for, and eight times the size of the file on top."""
 LOCATED = 1024 * 1024 * 1024
@@ -117,6 +117,6 @@ def _dissected(
     if promised is not None and promised.name != anatomy.format and found is not promised:
         said = f"named as {promised.title}, but it is {found.title}"
         verdict = replace(verdict, evidence=(*verdict.evidence, said))
-    if verdict.state is State.INTACT and anatomy.format in ("text", "csv"):
-        verdict = rules.wordless(verdict, randomness)
+    if verdict.state is State.INTACT and found.textual:
+        verdict = rules.wordless(verdict, found, randomness)
     return verdict, anatomy
