@@ -78,6 +78,8 @@ class Region:
     what: str
     """In words a person can check: "header", "deflate stream of word/document.xml"."""
     charset: Charset = Charset.NONE
+    member: str = ""
+    """Name of the file that stands here as it is: a member of an archive that is not compressed."""
 
 
 @dataclass(frozen=True, slots=True)

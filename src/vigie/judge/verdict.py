@@ -7,6 +7,7 @@ from vigie.errors import Unreadable
 from vigie.formats import Format, Malformed, Promise
 from vigie.judge import comparison, rules
 from vigie.judge.kernels import glance
+from vigie.judge.members import unfolded
 from vigie.judge.randomness import Randomness
 from vigie.judge.sampling import WHOLE
 from vigie.model import Anatomy, Blob, Likeness, State, Verdict
@@ -97,7 +98,7 @@ def _by_name(
     blob: Blob, promise: Promise, randomness: Randomness, head: bytes, effort: int
 ) -> tuple[Verdict, Anatomy | None]:
     try:
-        anatomy = promise.format.dissect(blob, effort)
+        anatomy = unfolded(promise.format.dissect(blob, effort), blob, effort)
     except Malformed as malformed:
         if promise.firm or glance(head):
             return rules.not_as_named(promise.format, malformed, randomness), None
@@ -110,7 +111,7 @@ def _dissected(
     blob: Blob, found: Format, randomness: Randomness, promised: Format | None, effort: int
 ) -> tuple[Verdict, Anatomy | None]:
     try:
-        anatomy = found.dissect(blob, effort)
+        anatomy = unfolded(found.dissect(blob, effort), blob, effort)
     except Malformed as malformed:
         return rules.malformed(found, malformed, randomness), None
     verdict = rules.healthy_or_struck(anatomy, randomness, recognised=True, named=promised is not None)

@@ -61,7 +61,7 @@ def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
         data += -data % align
         label = name.decode("utf-8", "replace")[:200]
         found.claim(position, position + header + length, Kind.STRUCTURED, f"header of {label}")
-        found.claim(data, data + size, Kind.OPAQUE, f"data of {label}")
+        found.claim(data, data + size, Kind.OPAQUE, f"data of {label}", member=label)
         position = data + size + -size % align
         if position > blob.size + align:
             found.flaw(blob.size, blob.size, f"the file ends inside {label}")

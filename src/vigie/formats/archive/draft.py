@@ -26,12 +26,21 @@ class Draft:
         self.notes: list[str] = []
         self.checked = 0
 
-    def claim(self, start: int, end: int, kind: Kind, what: str, charset: Charset = Charset.NONE) -> None:
+    def claim(
+        self,
+        start: int,
+        end: int,
+        kind: Kind,
+        what: str,
+        charset: Charset = Charset.NONE,
+        *,
+        member: str = "",
+    ) -> None:
         """Add a region behind the last one; what would overlap it is left out."""
         end = min(end, self.size)
         begin = max(start, self.regions[-1].end) if self.regions else max(start, 0)
         if begin < end and begin == start and len(self.regions) < REGIONS:
-            self.regions.append(Region(start, end, kind, what, charset))
+            self.regions.append(Region(start, end, kind, what, charset, member))
 
     def flaw(self, start: int, end: int, what: str, *, checksum: bool = False) -> None:
         """Add a flaw."""

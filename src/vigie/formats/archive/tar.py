@@ -113,7 +113,8 @@ def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
             size = 0
         position = data + size + -size % BLOCK
         if data < min(data + size, blob.size) and header.kind not in b"xXgLK":
-            found.claim(data, data + size, Kind.OPAQUE, f"data of {header.name[:200]}")
+            name = header.name[:200]
+            found.claim(data, data + size, Kind.OPAQUE, f"data of {name}", member=name)
         if data + size > blob.size:
             found.flaw(blob.size, blob.size, f"the file ends inside {header.name[:200]}")
     if not headers and found.flaws:

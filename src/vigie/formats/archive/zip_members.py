@@ -110,9 +110,9 @@ def visit(blob: Blob, member: Member, limit: int, result: Survey) -> int:
     return end
 
 
-def _claim(result: Survey, start: int, end: int, kind: Kind, what: str) -> None:
+def _claim(result: Survey, start: int, end: int, kind: Kind, what: str, member: str = "") -> None:
     if len(result.names) <= NAMED:
-        result.claim(start, end, kind, what)
+        result.claim(start, end, kind, what, member=member)
 
 
 def _plan(member: Member, label: str, start: int, end: int, result: Survey) -> None:
@@ -124,8 +124,10 @@ def _plan(member: Member, label: str, start: int, end: int, result: Survey) -> N
         _claim(result, start, end, Kind.CODED, f"method {member.method} data of {label}")
         result.note(f"compression method {member.method} is not tested")
         return
-    kind = "stored" if member.method == STORED else "deflate stream of"
-    _claim(result, start, end, Kind.CODED, f"{kind} {label}")
+    if member.method == STORED:
+        _claim(result, start, end, Kind.CODED, f"stored {label}", label)
+    else:
+        _claim(result, start, end, Kind.CODED, f"deflate stream of {label}")
     result.contents.append(Content(label, start, end, member))
 
 
