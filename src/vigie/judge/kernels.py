@@ -13,17 +13,15 @@ Four scales, because attackers choose theirs (64 bytes on, 128 off; 16 on, 16 of
 All take `uint8` arrays of one dimension and release the interpreter lock.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from vigie.formats.compiled import compiled
 from vigie.model import Charset
 
 Bytes = NDArray[np.uint8]
-F = TypeVar("F", bound=Callable[..., Any])
 
 BLOCK = 4096
 """Bytes of a block: a word of `cell_masks`, a row of `block_histograms`."""
@@ -46,16 +44,7 @@ MIN_STEP = 53
 """Mean distance between bytes 1 to 4 apart: 85.3 on average (about 8); 4 deviations below."""
 
 
-def _compiled(function: F) -> F:
-    """Compile for the type it is called with, and keep the result beside the source for the next start."""
-    try:
-        return njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return] # numba has no types
-    except RuntimeError:
-        # Neither the package nor a home folder can be written: compile again at every start.
-        return njit(nogil=True)(function)  # type: ignore[no-any-return] # as above
-
-
-@_compiled
+@compiled
 def _bits(word: Any) -> Any:
     """Set bits of a 64-bit word, summed side by side; LLVM knows the shape and makes it one instruction."""
     word = word - ((word >> _ONE) & np.uint64(0x5555555555555555))
@@ -64,7 +53,7 @@ def _bits(word: Any) -> Any:
     return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
-@_compiled
+@compiled
 def _looks_random(cell: Bytes, words: Any) -> bool:
     # Cheap tests first, in loops of fixed length over 32-bit numbers: the compiler makes vectors of them.
     high = np.int32(0)
@@ -107,7 +96,7 @@ def _looks_random(cell: Bytes, words: Any) -> bool:
     return bool(_bits(seen0) + _bits(seen1) + _bits(seen2) + _bits(seen3) >= MIN_DISTINCT)
 
 
-@_compiled
+@compiled
 def cell_masks(data: Bytes) -> NDArray[np.uint64]:
     """Which whole cells of `CELL` bytes look random (99.8 % of truly random ones do): one word a block.
 
@@ -123,7 +112,7 @@ def cell_masks(data: Bytes) -> NDArray[np.uint64]:
     return result
 
 
-@_compiled
+@compiled
 def block_histograms(data: Bytes) -> NDArray[np.int32]:
     """How often each byte value stands in each whole block of `BLOCK` bytes.
 
@@ -138,7 +127,7 @@ def block_histograms(data: Bytes) -> NDArray[np.int32]:
     return result
 
 
-@_compiled
+@compiled
 def random_fine(data: Bytes) -> NDArray[np.bool_]:
     """Which whole cells of `FINE` bytes look random (about 95 % of truly random ones do).
 
@@ -169,7 +158,7 @@ def random_fine(data: Bytes) -> NDArray[np.bool_]:
     return result
 
 
-@_compiled
+@compiled
 def _impossible_utf8(data: Bytes, result: Bytes) -> None:
     # A text that mixes UTF-8 and Latin-1 has invalid bytes, but no control characters among them, and one
     # that is padded with zeros has control characters, but no high bytes: cells without both are not counted,
@@ -208,7 +197,7 @@ def _impossible_utf8(data: Bytes, result: Bytes) -> None:
             result[cell] = 0
 
 
-@_compiled
+@compiled
 def _impossible_latin1(data: Bytes, result: Bytes) -> None:
     # A high byte is possible here, a crowd of them beside control characters is not.
     for cell in range(result.size):
@@ -224,7 +213,7 @@ def _impossible_latin1(data: Bytes, result: Bytes) -> None:
             result[cell] = controls + high
 
 
-@_compiled
+@compiled
 def _impossible_utf16(data: Bytes, result: Bytes) -> None:
     # Characters of a text share few high bytes; in random bytes nearly every unit has its own.
     span = 4  # cells looked at together: 32 units

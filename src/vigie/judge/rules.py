@@ -23,10 +23,14 @@ RUN = 256
 """Random bytes in a row that no healthy structured region holds (four cells; chance makes one, not four)."""
 SCATTERED = 4
 """Separate random stretches that do the same: intermittent encryption leaves hundreds."""
+SEVERAL = 3
+"""Chunks, members or frames that fail one by one: more than a failing disk leaves."""
 TEXT_CELLS = 3
 """Text cells of 16 bytes that must be struck before a text is called encrypted."""
 MANY = 16
 """Blocks of coded data whose uniformity hardly ever is chance."""
+NEAREST = BLOCK
+"""Bytes behind the start of a flaw in which its random part begins at the latest, if it does not begin there."""
 NEAR = 192
 """Bytes around a failure that are looked at: the widest period of small intermittent patterns."""
 MOSTLY = 0.6
@@ -226,10 +230,11 @@ def _random_flaws(anatomy: Anatomy, randomness: Randomness) -> tuple[list[Range]
                 # Such a flaw says where the format noticed; the cells around say what was struck.
                 exact = Range(flaw.start, flaw.end) if flaw.throughout else _cell(flaw.start, randomness.size)
                 random.append(exact)
-        elif _looks_random(flaw, randomness):
-            # Coded bytes look random anyway: only what is as uniform as chance amid them says encrypted.
+        elif flaw.end - flaw.start >= CELL and randomness.fine_share(flaw.start, flaw.end) >= MOSTLY:
+            # Coded bytes look random anyway: only what is as uniform as chance amid them says encrypted. What
+            # ends too early (an empty range) says nothing.
             parts = _random_parts(flaw, randomness)
-            if parts is None:
+            if not parts:
                 mixed.append(Range(flaw.start, flaw.end))
             else:
                 random.extend(parts)
@@ -246,25 +251,22 @@ def _random_parts(flaw: Flaw, randomness: Randomness) -> list[Range] | None:
     parts = randomness.random_parts(*whole)
     if parts is not None:
         return parts
+    if randomness.fine_share(flaw.start, min(flaw.end, flaw.start + RUN)) < SOME:
+        # What broke it may be no random bytes, but zeros before compressed data; a long tail that is uniform
+        # is no compressed data, though.
+        tail = flaw.start + NEAREST
+        long = flaw.end - tail >= MANY // 2 * BLOCK and randomness.uniform(tail, flaw.end)
+        return [Range(tail, flaw.end)] if long else []
     end = randomness.random_until(*whole)
     if randomness.uniform(flaw.start, end) is not False:
         return [Range(flaw.start, max(end, flaw.start + CELL))]
     return None
 
 
-def _looks_random(flaw: Flaw, randomness: Randomness) -> bool:
-    # What ends too early (an empty range) says nothing.
-    if flaw.end - flaw.start < CELL or randomness.fine_share(flaw.start, flaw.end) < MOSTLY:
-        return False
-    # What broke it may not be random: zeros before compressed data, say.
-    return randomness.fine_share(flaw.start, min(flaw.end, flaw.start + RUN)) >= SOME
-
-
 def _many(mixed: list[Range], anatomy: Anatomy) -> bool:
     """Whether so many places are broken that no failing disk did it, though none is random throughout."""
-    apart = merged(mixed, GAP)
     wide = sum(f.end - f.start for f in anatomy.flaws if f.throughout)
-    return len(apart) >= SCATTERED or wide >= SCATTERED * BLOCK
+    return len(mixed) >= SEVERAL or wide >= SCATTERED * BLOCK
 
 
 def _around(offset: int, anatomy: Anatomy) -> Region | None:

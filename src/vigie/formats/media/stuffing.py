@@ -45,7 +45,10 @@ class Struck:
 
     def flaws(self, start: int, end: int, what: str) -> list[Flaw]:
         """One flaw for each stretch of adjacent blocks, cut at the edges of the coded data."""
-        return [Flaw(max(start, a * BLOCK), min(end, b * BLOCK), what) for a, b in self._spans]
+        seen = len(self._spans) < STRETCHES  # or the last one may have grown over healthy blocks
+        return [
+            Flaw(max(start, a * BLOCK), min(end, b * BLOCK), what, throughout=seen) for a, b in self._spans
+        ]
 
 
 def narrowed(blob: Blob, start: int, end: int) -> tuple[int, int]:
