@@ -27,7 +27,7 @@ _FILLING = 16
 """Different bytes that filling may have."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_=\r\n-]*")
 _HEX = re.compile(rb"(?:[0-9a-f\s]*|[0-9A-F\s]*)")
-_SPACE = b" \t\r\n"
+_SPACE = b" \t\r\n\v\f"  # all that \s is
 
 
 def disguise(blob: Blob, *, letters: bool = False) -> str | None:

@@ -30,7 +30,7 @@ TEXT_CELLS = 3
 MANY = 16
 """Blocks of coded data whose uniformity hardly ever is chance."""
 NEAREST = BLOCK
-"""Bytes behind the start of a flaw in which its random part begins at the latest, if it does not begin there."""
+"""Bytes behind the start of a flaw, within which its random part begins if it does not begin right there."""
 NEAR = 192
 """Bytes around a failure that are looked at: the widest period of small intermittent patterns."""
 MOSTLY = 0.6

@@ -10,7 +10,7 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from vigie.config import CheckSettings
 from vigie.errors import Unreadable
@@ -18,6 +18,9 @@ from vigie.model import Blob, Entry, Likeness, OpenBlob, Skipped, State, Verdict
 from vigie.workers import wire
 from vigie.workers.limits import Isolation
 from vigie.workers.process import Task, Worker
+
+if TYPE_CHECKING:
+    from vigie.judge import Explanation
 
 DEPTH = 2
 """Batches one worker has at hand, so that it never waits for the next."""
@@ -98,6 +101,28 @@ class Workers:
         verdict = _died(worker) if in_time else _too_slow(limit)
         worker.replace()
         return verdict
+
+    def explain(self, blob: OpenBlob, name: str) -> "Explanation":
+        """Judge one open blob, and say what the verdict was made from.
+
+        Where the worker fails, there is nothing but the size and a verdict that says so.
+        """
+        # Here, since it loads the judge, which a parent has no need of otherwise.
+        from vigie.judge.explanation import Explanation  # noqa: PLC0415 - see above
+        from vigie.workers import wire_explanation  # noqa: PLC0415 - see above
+
+        self.start()
+        worker = self._single
+        assert worker is not None  # noqa: S101 - start() made it
+        worker.ask(blob, name, full=self._full)
+        limit = self.limit(blob.size)
+        in_time = worker.wait(limit)
+        found = worker.read(wire_explanation.read) if in_time else None
+        if found is None:
+            verdict = _died(worker) if in_time else _too_slow(limit)
+            worker.replace()
+            return Explanation(blob.size, verdict, (), (), (), ())
+        return found
 
     def judge_all(
         self,

@@ -1,4 +1,4 @@
-"""Imported once by the server that workers are forked from: loads the judge and its compiled kernels.
+"""Imported once by the server that workers are forked from: loads the judge and whatever is compiled.
 
 Python imports a character set when it is first used, and a confined worker cannot open files any more: so
 all of them are imported here.
@@ -10,6 +10,7 @@ import gc
 import importlib
 import pkgutil
 
+from vigie.formats.media import jpeg_huffman
 from vigie.judge import kernels
 from vigie.workers import worker
 
@@ -17,6 +18,7 @@ for _module in pkgutil.iter_modules(encodings.__path__):
     with contextlib.suppress(ImportError):  # mbcs and oem exist on Windows only
         importlib.import_module(f"encodings.{_module.name}")
 kernels.warm()
+jpeg_huffman.warm()
 # What is loaded by now stays for good: no collection of a worker looks at it, or copies its pages, again.
 gc.collect()
 gc.freeze()

@@ -9,10 +9,11 @@ import signal
 import socket
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerProcess
+from typing import TypeVar
 
 from vigie.errors import VigieError
 from vigie.model import Entry, Likeness, OpenBlob, Verdict
@@ -23,6 +24,7 @@ from vigie.workers.progress import Progress
 
 START = 60.0
 """Seconds a worker may take to start: the first one ever compiles the kernels."""
+R = TypeVar("R")
 _REMEDY = "Is there memory left? Try [check] workers = 1."
 
 
@@ -101,11 +103,24 @@ class Worker:
             message = wire.request(looks, full=full)
             socket.send_fds(self.channel, [message], [blob.fileno() for blob in blobs])
 
+    def ask(self, blob: OpenBlob, name: str, *, full: bool) -> None:
+        """Hand over one descriptor, for an explanation."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            message = wire.EXPLAIN + wire.request([(name, None)], full=full)
+            socket.send_fds(self.channel, [message], [blob.fileno()])
+
     def receive(self) -> list[Verdict] | None:
         """The next verdicts, or None when the worker died or talks nonsense."""
+        return self.read(wire.read_reply)
+
+    def read(self, understood: Callable[[bytes], R]) -> R | None:
+        """The next message as `understood` reads it, or None when the worker died or talks nonsense.
+
+        `understood` raises ValueError for nonsense.
+        """
         try:
             message = self.channel.recv(wire.LONGEST)
-            return wire.read_reply(message) if message else None
+            return understood(message) if message else None
         except (OSError, ValueError):
             return None
 

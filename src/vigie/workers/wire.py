@@ -18,6 +18,8 @@ LONGEST = 256 * 1024
 """Bytes of a message at most. Linux takes 208 KiB (net.core.wmem_default); what is sent is shorter."""
 SHEAF = 64 * 1024
 """Bytes of verdicts that are collected before a reply is sent; a single one may be longer."""
+EXPLAIN = b"E"
+"""Stands before a request for one file whose verdict is to be explained: see `wire_explanation`."""
 NAME = 256
 """Characters of a name that travel: its end, which is what tells. So two batches fit into a socket's buffer,
 and handing over never waits for a worker that hangs."""

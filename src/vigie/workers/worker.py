@@ -9,13 +9,14 @@ import mmap
 import os
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from vigie.errors import Unreadable
-from vigie.judge import judge
+from vigie.judge import Explanation, examine, explain, judge
 from vigie.model import Likeness, State, Verdict
 from vigie.sources.file import FileBlob
-from vigie.workers import wire
+from vigie.workers import wire, wire_explanation
 from vigie.workers.limits import confine
 from vigie.workers.progress import Progress
 
@@ -35,7 +36,10 @@ def serve(channel: socket.socket, memory: int) -> None:
             message, descriptors, _, _ = socket.recv_fds(channel, wire.LONGEST, wire.BATCH)
             if not message:
                 return
-            _batch(channel, message, descriptors, progress)
+            if message.startswith(wire.EXPLAIN):
+                _explained(channel, message[len(wire.EXPLAIN) :], descriptors, progress)
+            else:
+                _batch(channel, message, descriptors, progress)
 
 
 def _batch(channel: socket.socket, message: bytes, descriptors: list[int], progress: Progress) -> None:
@@ -56,10 +60,32 @@ def _batch(channel: socket.socket, message: bytes, descriptors: list[int], progr
     channel.send(wire.reply(sheaf))
 
 
+def _explained(channel: socket.socket, message: bytes, descriptors: list[int], progress: Progress) -> None:
+    """Judge one file, and say what the verdict was made from; of what failed, the verdict alone."""
+    full, [(name, before)] = wire.read_request(message)
+    [descriptor] = descriptors
+    progress.begin()
+    drawn: list[Explanation] = []
+
+    def look(blob: FileBlob) -> Verdict:
+        drawn.append(explain(examine(blob, name, before, full=full)))
+        return drawn[0].verdict
+
+    size = os.fstat(descriptor).st_size
+    verdict = _guarded(descriptor, look)
+    found = drawn[0] if drawn else Explanation(size, verdict, (), (), (), ())
+    channel.send(wire_explanation.write(found))
+
+
 def _judge(descriptor: int, name: str, before: Likeness | None, *, full: bool) -> Verdict:
+    return _guarded(descriptor, lambda blob: judge(blob, name, before, full=full))
+
+
+def _guarded(descriptor: int, look: Callable[[FileBlob], Verdict]) -> Verdict:
+    """What `look` says of a file, or the verdict that says why it could not."""
     try:
         with FileBlob.adopt(descriptor) as blob:
-            return judge(blob, name, before, full=full)
+            return look(blob)
     except Unreadable as reason:
         return Verdict.skipped(reason.reason)
     except MemoryError:

@@ -87,12 +87,13 @@ def _dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
     elif length < size:
         notes.append(f"{size - length} bytes behind the record")
     first = _Section(0, 6, _SECTION.unpack(blob.at(6, HEADER))[2])
-    regions = [Region(0, min(size, 6 + first.length), Kind.CODED, "record header and pointers")]
+    listed = min(size, 6 + first.length)
+    regions = [Region(0, listed, Kind.CODED, "record header and pointers")]
     left.spend(min(length, size))
     sure = left.left >= 0 and length <= size and length > 2 and _crc(blob, 2, length) == told
     # Not every writer computes the sums: where the one of the pointers is wrong and the pointers are right,
     # the others prove nothing.
-    own = blob.at(6, 2) == _crc(blob, 8, min(size, 6 + first.length)).to_bytes(2, "little")
+    own = blob.at(6, 2) == _crc(blob, 8, listed).to_bytes(2, "little")
     sections = _pointers(blob, first.length)
     broken: list[_Section] = []
     checked = 0
@@ -102,9 +103,7 @@ def _dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
             if section.start < size < end and section.start >= regions[-1].end:
                 regions.append(Region(section.start, size, Kind.CODED, _name(section)))
             if length <= size:
-                flaws.append(
-                    Flaw(6 + HEADER, 6 + first.length, f"section {section.number} cannot stand there")
-                )
+                flaws.append(Flaw(6 + HEADER, listed, f"section {section.number} cannot stand there"))
             continue
         regions.append(Region(section.start, end, Kind.CODED, _name(section)))
         crc, number, stated, *_ = _SECTION.unpack(blob.at(section.start, HEADER))
@@ -128,9 +127,7 @@ def _dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
         notes.append("no sum fits: its writer does not compute them")
     else:
         if not own:
-            flaws.append(
-                Flaw(6, min(size, 6 + first.length), "sum of the pointers does not fit", checksum=True)
-            )
+            flaws.append(Flaw(6, listed, "sum of the pointers does not fit", checksum=True))
         for section in broken:
             flaws += _blocks(section, size)
         if not flaws:

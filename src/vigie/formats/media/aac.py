@@ -39,7 +39,7 @@ def _grammar_like(header: bytes) -> Grammar:
 def _start(data: bytes, size: int, at_most: int) -> tuple[int, Grammar] | None:
     """Where in `data`, the beginning of a blob of `size` bytes, a chain begins."""
     for match in _SYNC.finditer(data):
-        if match.start() > at_most:
+        if match.start() > min(at_most, len(data) - 4):
             return None
         grammar = _grammar_like(data[match.start() : match.start() + 4])
         place, links = match.start(), 0

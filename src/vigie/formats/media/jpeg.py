@@ -1,8 +1,8 @@
 """JPEG (ITU-T T.81, annex B): marker segments, and the byte stuffing of every entropy-coded scan.
 
 Inside a scan a byte FF may be followed only by 00 (stuffing), D0 to D7 (restart) or the marker that ends the
-scan (B.1.1.5). Random bytes break that about 15 times in 4 KiB, which is how an overwritten scan shows. Small
-baseline scans are decoded as well (`jpeg_huffman`): that finds overwrites too short to hold a marker.
+scan (B.1.1.5). Random bytes break that about 15 times in 4 KiB, which is how an overwritten scan shows. Scans
+whose stuffing holds are decoded as well (`jpeg_huffman`): that finds overwrites too short to hold a marker.
 
 Parsed by hand: decoders conceal what is broken, where this must say it.
 """
@@ -16,10 +16,8 @@ from vigie.formats.media.jpeg_tables import SOF, segment_fault
 from vigie.formats.media.stuffing import BLOCK, Coded, Struck, spread
 from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
-DECODED = 64 * 1024
-"""Scans up to this size are decoded: there an overwrite of 1 % may be too short to break the stuffing."""
-COST = 64
-"""What decoding takes of the effort a byte: it is that much slower than reading."""
+DECODED = 64 * 1024 * 1024
+"""Scans up to this size are decoded: they are read into memory for it."""
 BEFORE, BEHIND = 512, 128
 """Bytes shown around the block that burst first: decoding goes astray a little before it shows."""
 CHAIN = 64
@@ -177,11 +175,11 @@ class Walk:
         return stop
 
     def _decoded(self, start: int, stop: int, header: bytes) -> list[Flaw]:
-        """What decoding finds broken in a small scan whose stuffing holds."""
+        """What decoding finds broken in a scan whose stuffing holds."""
         size = stop - start
-        if size > DECODED or size * COST > self.effort.left or stop == self.end:
+        if size > min(DECODED, self.effort.left) or stop == self.end:
             return []
-        self.effort.spend(size * COST)
+        self.effort.spend(size)
         result = decode(self.blob.at(start, size), self._coding, header)
         if result is None:
             return []

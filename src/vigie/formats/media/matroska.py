@@ -107,7 +107,7 @@ class _Walk:
         while (segment := self.at(offset)) and segment.id == 0xEC and segment.end:
             offset = segment.end
         if segment is None or segment.id != _SEGMENT:
-            raise Malformed(offset, "no Matroska segment")
+            raise Malformed(min(offset, self.blob.size), "no Matroska segment")
         self.findings.region(0, segment.content, Kind.STRUCTURED, "EBML header")
         if segment.end is not None and segment.end > self.blob.size:
             self.findings.flaw(self.blob.size, self.blob.size, "the file is shorter than its segment")

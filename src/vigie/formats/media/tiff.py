@@ -152,6 +152,11 @@ def _directory(blob: Blob, offset: int, layout: _Layout, found: Findings, effort
     below = [layout.number(body[count * entry :])]
     for tag in (_SUB, _EXIF, _GPS):
         below += [int(value) for value in values.get(tag, _NONE)[:DIRECTORIES]]
+    for tag, kind, many, raw in entries:
+        length = many * _SIZES.get(kind, 0)
+        if tag in _OFFSETS + _COUNTS and length > len(raw) and layout.number(raw) + length > blob.size:
+            found.flaw(blob.size, blob.size, "the file ends before the places of its strips")
+            break
     offsets = next((values[tag] for tag in _OFFSETS if tag in values), _NONE)
     counts = next((values[tag] for tag in _COUNTS if tag in values), _NONE)
     plain = {tag: int(value[0]) for tag, value in values.items() if value.size}

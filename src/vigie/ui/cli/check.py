@@ -73,6 +73,9 @@ class _Tally:
 @click.option("--full", is_flag=True, help="Read every byte; by default, of large files a stated sample.")
 @click.option("--again", is_flag=True, help="Judge files anew that are unchanged since an earlier check.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Shell pattern of paths to leave out.")
+@click.option("--explain", is_flag=True, help="Of one FILE: draw what was expected, and what was found.")
+@click.option("--picture", metavar="FILE", help="With --explain: draw it as FILE.svg or FILE.png too.")
+@click.option("--lang", type=click.Choice(["en", "fr"]), default="en", help="With --explain: its language.")
 @options
 def command(
     targets: tuple[str, ...],
@@ -80,6 +83,9 @@ def command(
     full: bool,
     again: bool,
     exclude: tuple[str, ...],
+    explain: bool,
+    picture: str | None,
+    lang: str,
     settings: str | None,
     state: str | None,
     as_json: bool,
@@ -90,7 +96,11 @@ def command(
     but, in the state folder, what was said of files in folders: while they stay the same, the next check need
     not open them. Exit code 1 if anything is encrypted or damaged, 3 if something could not be read.
     """
+    if picture and not explain:
+        raise click.UsageError("--picture draws an explanation: add --explain.")
     chosen = config.load(settings)
+    if explain:
+        return _explained(targets, chosen, Wanted(lang, picture), full=full, as_json=as_json)
     patterns = (*chosen.check.exclude, *exclude)
     few = all(os.path.isfile(target) for target in targets)
     quiet = not (as_json or everything or few)
@@ -145,6 +155,21 @@ def command(
             troubles.append(f"Went on without memory of earlier checks: {shown(memory.problem)}")
         _summary(console(), tally, seconds, troubles)
     return tally.exit_code()
+
+
+def _explained(
+    targets: tuple[str, ...], chosen: config.Settings, wanted: Wanted, *, full: bool, as_json: bool
+) -> int:
+    [target] = targets if len(targets) == 1 else [""]
+    if not target or os.path.isdir(target) or target.startswith(RESTIC):
+        raise click.UsageError("--explain explains one file: name one, not a folder, a backup or several.")
+    # Here: it loads the judge and the drawing, which a check has no need of.
+    from vigie.ui.cli.explain import run  # noqa: PLC0415 - see above
+
+    with ExitStack() as stack:
+        found = opened(targets, chosen, (), stack)
+        workers = stack.enter_context(Workers(chosen.check, full=full))
+        return run(workers, found, wanted, as_json=as_json)
 
 
 def _line(path: str, verdict: Verdict) -> Text:
