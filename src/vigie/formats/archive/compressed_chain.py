@@ -70,7 +70,8 @@ def _parted(pieces: list[int], place: int, end: int, *, whole: bool) -> list[tup
     if place + _FEED >= pieces[-1] and whole:  # no piece is at fault: it is the checksum behind the last
         return [(pieces[0], end)]
     begin = max((piece for piece in pieces if piece < place), default=pieces[0])
-    stop = min((piece for piece in pieces if piece >= place and piece > begin), default=end)
+    # The break is somewhere in what was fed last.
+    stop = min((piece for piece in pieces if piece >= place + _FEED), default=end)
     broken = [(min(begin, end), min(stop, end))]
     if not whole:
         last = max((piece for piece in pieces[:-1] if piece < end), default=begin)

@@ -8,6 +8,7 @@ compiled loop: decoders hide what is broken, and make pixels.
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,7 @@ def decode(data: bytes, coding: Coding, scan: bytes) -> Decoded | None:
     if layout is None or not layout.mcus:
         return None
     slots = sorted({slot for pair in layout.blocks for slot in pair if slot != _NONE})
-    direct, limits, shifts, entries = _tables([(slot, *coding.tables[slot]) for slot in slots])
+    direct, limits, shifts, entries = _tables(tuple((slot, *coding.tables[slot]) for slot in slots))
     plan = np.array([[slots.index(s) if s != _NONE else s for s in pair] for pair in layout.blocks], np.int64)
     places = np.empty(PLACES, np.int64)
     band = np.array((layout.first, layout.last, layout.progressive), np.int64)
@@ -139,8 +140,9 @@ def warm() -> None:
     decode(b"\x3f", coding, b"\x01\x01\0\0\x3f\0")
 
 
-def _tables(chosen: list[tuple[int, bytes, bytes]]) -> tuple[Any, Any, Any, Any]:
-    """The tables of a scan as the loop wants them, one row a table (see `_lookup`)."""
+@lru_cache(maxsize=4)  # the frames of a film or a series, and most encoders, have the same ones
+def _tables(chosen: tuple[tuple[int, bytes, bytes], ...]) -> tuple[Any, Any, Any, Any]:
+    """The tables of a scan as the loop wants them, one row a table (see `_looked_up`)."""
     rows = len(chosen)
     direct, entries = np.zeros((rows, 1 << _DIRECT), np.uint16), np.zeros((rows, 256), np.uint16)
     limits, shifts = np.zeros((rows, 17), np.int32), np.zeros((rows, 17), np.int32)
@@ -300,7 +302,7 @@ def _scan(
     """Decode a scan, interval by interval (E.2.4): how many `places` burst, and whether it is short."""
     burst, short, first, done = np.int64(0), False, np.int64(0), np.int64(0)
     while True:
-        last = data.size
+        last: Any = data.size
         if restart > 0:
             for at in range(first, data.size - 1):
                 if data[at] == 0xFF and 0xD0 <= data[at + 1] < 0xD8:

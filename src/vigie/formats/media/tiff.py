@@ -154,7 +154,7 @@ def _directory(blob: Blob, offset: int, layout: _Layout, found: Findings, effort
         below += [int(value) for value in values.get(tag, _NONE)[:DIRECTORIES]]
     for tag, kind, many, raw in entries:
         length = many * _SIZES.get(kind, 0)
-        if tag in _OFFSETS + _COUNTS and length > len(raw) and layout.number(raw) + length > blob.size:
+        if tag in (*_OFFSETS, *_COUNTS) and length > len(raw) and layout.number(raw) + length > blob.size:
             found.flaw(blob.size, blob.size, "the file ends before the places of its strips")
             break
     offsets = next((values[tag] for tag in _OFFSETS if tag in values), _NONE)

@@ -20,7 +20,7 @@ from vigie.model import Entry, Skipped, State, Verdict
 from vigie.ui.cli import shown
 from vigie.ui.cli.memory import Memory
 from vigie.ui.cli.output import COLOURS, beside, console, counted, emit, options, progress, table
-from vigie.ui.cli.targets import opened
+from vigie.ui.cli.targets import RESTIC, opened
 from vigie.workers import Workers
 
 KINDS = 500
@@ -100,7 +100,7 @@ def command(
         raise click.UsageError("--picture draws an explanation: add --explain.")
     chosen = config.load(settings)
     if explain:
-        return _explained(targets, chosen, Wanted(lang, picture), full=full, as_json=as_json)
+        return _explained(targets, chosen, lang, picture, full=full, as_json=as_json)
     patterns = (*chosen.check.exclude, *exclude)
     few = all(os.path.isfile(target) for target in targets)
     quiet = not (as_json or everything or few)
@@ -158,18 +158,24 @@ def command(
 
 
 def _explained(
-    targets: tuple[str, ...], chosen: config.Settings, wanted: Wanted, *, full: bool, as_json: bool
+    targets: tuple[str, ...],
+    chosen: config.Settings,
+    lang: str,
+    picture: str | None,
+    *,
+    full: bool,
+    as_json: bool,
 ) -> int:
     [target] = targets if len(targets) == 1 else [""]
     if not target or os.path.isdir(target) or target.startswith(RESTIC):
-        raise click.UsageError("--explain explains one file: name one, not a folder, a backup or several.")
+        raise click.UsageError("--explain takes one file: name it alone, no folder and no backup.")
     # Here: it loads the judge and the drawing, which a check has no need of.
     from vigie.ui.cli.explain import run  # noqa: PLC0415 - see above
 
     with ExitStack() as stack:
         found = opened(targets, chosen, (), stack)
         workers = stack.enter_context(Workers(chosen.check, full=full))
-        return run(workers, found, wanted, as_json=as_json)
+        return run(workers, found, lang, picture, as_json=as_json)
 
 
 def _line(path: str, verdict: Verdict) -> Text:
