@@ -8,6 +8,7 @@ Four scales, because attackers choose theirs (64 bytes on, 128 off; 16 on, 16 of
 - `random_fine`: the same for cells of 16 bytes, rougher: for places where something else already failed;
 - `block_histograms`: how often each byte value stands in a block of 4 KiB, for the tests of uniformity in
   `randomness`, which tell compressed from encrypted;
+- `control_blocks`: which blocks hold control bytes that no text has, so that the rest need not be asked;
 - `impossible_bytes`: how many bytes of each 16-byte cell cannot stand in a text of a given character set.
 
 All take `uint8` arrays of one dimension and release the interpreter lock.
@@ -29,6 +30,9 @@ CELL = 64
 """Bytes of a randomness cell."""
 FINE = 16
 """Bytes of a text cell."""
+
+_STRIDE = 128
+"""Bytes looked at together for control bytes."""
 
 _POPCOUNT = np.array([value.bit_count() for value in range(256)], dtype=np.uint8)
 _ONE = np.uint64(1)
@@ -124,6 +128,34 @@ def block_histograms(data: Bytes) -> NDArray[np.int32]:
         row = result[block]
         for i in range(block * BLOCK, block * BLOCK + BLOCK):
             row[data[i]] += 1
+    return result
+
+
+@compiled
+def control_blocks(data: Bytes) -> NDArray[np.bool_]:
+    """Which blocks of `BLOCK` bytes hold a control byte as `impossible_bytes` means it (not for UTF-16).
+
+    Returns:
+        bool of shape (ceil(data.size / BLOCK),).
+    """
+    result = np.zeros((data.size + BLOCK - 1) // BLOCK, np.bool_)
+    for block in range(result.size):
+        # Strides of a fixed length: the compiler makes vectors of them.
+        for start in range(block * BLOCK, min(block * BLOCK + BLOCK, data.size - _STRIDE + 1), _STRIDE):
+            part = data[start : start + _STRIDE]
+            found = np.uint8(0)
+            for i in range(_STRIDE):
+                value = part[i]
+                found += np.uint8(
+                    (value < 8) | ((value >= 14) & (value < 0x20) & (value != 0x1B)) | (value == 0x7F)
+                )
+            if found:
+                result[block] = True
+                break
+    for i in range(data.size - data.size % _STRIDE, data.size):
+        value = data[i]
+        if value < 8 or (14 <= value < 0x20 and value != 0x1B) or value == 0x7F:
+            result[i // BLOCK] = True
     return result
 
 
@@ -279,6 +311,7 @@ def warm() -> None:
     data = np.frombuffer(bytes(BLOCK), np.uint8)
     cell_masks(data)
     block_histograms(data)
+    control_blocks(data)
     random_fine(data)
     for charset in (Charset.UTF8, Charset.LATIN1, Charset.UTF16):
         impossible_bytes(data, charset)

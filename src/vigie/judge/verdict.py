@@ -6,6 +6,7 @@ from vigie import formats
 from vigie.errors import Unreadable
 from vigie.formats import Format, Malformed, Promise
 from vigie.judge import comparison, rules
+from vigie.judge.addressed import by_address
 from vigie.judge.kernels import glance
 from vigie.judge.members import unfolded
 from vigie.judge.randomness import Randomness
@@ -60,8 +61,12 @@ def examine(blob: Blob, name: str, before: Likeness | None = None, *, full: bool
 
 def _look(blob: Blob, name: str, before: Likeness | None, *, full: bool) -> Findings:
     randomness = Randomness(blob, full=full)
-    effort = _effort(blob.size, full=full)
-    verdict, anatomy = _judge(blob, name, randomness, effort)
+    addressed = by_address(name, randomness, full=full)
+    anatomy = None
+    if addressed is not None:
+        verdict = addressed
+    else:
+        verdict, anatomy = _judge(blob, name, randomness, full=full)
     if before is not None:
         verdict = comparison.against(verdict, randomness, before)
     if not randomness.whole:
@@ -77,7 +82,8 @@ def _effort(size: int, *, full: bool) -> int:
     return HURRIED if size <= WHOLE else min(HURRIED, max(LEAST, size // SHARE))
 
 
-def _judge(blob: Blob, name: str, randomness: Randomness, effort: int) -> tuple[Verdict, Anatomy | None]:
+def _judge(blob: Blob, name: str, randomness: Randomness, *, full: bool) -> tuple[Verdict, Anatomy | None]:
+    effort = _effort(blob.size, full=full)
     promise = formats.by_name(name)
     promised = promise.format if promise and promise.firm else None
     if not blob.size:
