@@ -40,7 +40,7 @@ def by_address(name: str, randomness: Randomness, *, full: bool) -> Verdict | No
         said = f"its name is the SHA-256 of its {size:,} bytes"
         return Verdict(State.INTACT, FORMAT, None, (), Basis.CHECKSUM, 1.0, (said,))
     said = "its name is the SHA-256 of something else"
-    tail = randomness.fine_share(max(0, size - 64), size) > 0.5  # or something was put behind it
+    tail = randomness.fine_share(max(0, size - 16), size) > 0  # or something was put behind it
     if "/data/" in name and tail and not _ends_as_pack(randomness) and randomness.uniform(0, size):
         words = "its last bytes are no length of a pack's header, and all of it is random: overwritten"
         ranges = (Range(0, size),)
