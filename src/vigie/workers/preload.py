@@ -10,15 +10,17 @@ import gc
 import importlib
 import pkgutil
 
+from vigie.formats.health import hl7v2
 from vigie.formats.media import jpeg_huffman
+from vigie.formats.office import json_grammar, text_bytes
 from vigie.judge import kernels
 from vigie.workers import worker
 
 for _module in pkgutil.iter_modules(encodings.__path__):
     with contextlib.suppress(ImportError):  # mbcs and oem exist on Windows only
         importlib.import_module(f"encodings.{_module.name}")
-kernels.warm()
-jpeg_huffman.warm()
+for _compiled in (kernels, hl7v2, jpeg_huffman, json_grammar, text_bytes):
+    _compiled.warm()
 # What is loaded by now stays for good: no collection of a worker looks at it, or copies its pages, again.
 gc.collect()
 gc.freeze()
