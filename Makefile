@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 RUN_PACKAGES := python3-venv restic
 TEST_PACKAGES := rclone gnupg zip sqlite3 chromium
 
-.PHONY: help drill test check docs install install-dev clean
+.PHONY: help drill test check fuzz docs install install-dev clean
 
 help: ## Say what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ install: $(VENV)/.run ## Debian packages and locked Python packages that running
 
 install-dev: $(VENV)/.dev ## The same, and what the tests need
 
+fuzz: install-dev $(VENV)/.fuzz ## Coverage-guided fuzzing of every format, SECONDS (20) each; findings go to tests/fuzz/found
+	$(BIN)/python tests/fuzz/run.py --seconds $(or $(SECONDS),20) $(FORMATS)
+
 docs: install-dev ## Write the generated parts of docs/ again
 	$(BIN)/python docs/generate.py
 
@@ -44,6 +47,10 @@ $(VENV)/.run: locks/run.lock pyproject.toml
 $(VENV)/.dev: $(VENV)/.run locks/dev.lock
 	@sh .ci/packages $(TEST_PACKAGES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.lock
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.dev locks/fuzz.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/fuzz.lock
 	@touch $@
 
 clean: ## Remove what was installed and made here

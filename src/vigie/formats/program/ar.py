@@ -51,10 +51,11 @@ def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
                     flaws.append(Flaw(blob.size, blob.size, "the file ends inside a member's header"))
                 break
             following = _next(blob, offset + 1, effort)
-            regions.append(Region(offset, offset + 60, Kind.STRUCTURED, "place of a member's header"))
-            flaws.append(Flaw(offset, offset + 60, "no header of a member where one must begin"))
+            stop = min(offset + 60, following or blob.size)
+            regions.append(Region(offset, stop, Kind.STRUCTURED, "place of a member's header"))
+            flaws.append(Flaw(offset, stop, "no header of a member where one must begin"))
             if following is None:
-                notes.append(f"untested from byte {offset + 60}")
+                notes.append(f"untested from byte {stop}")
                 break
             offset = following
             continue
