@@ -42,7 +42,9 @@ def test_a_disguise_is_seen_through(name: str, size: int) -> None:
         assert judge(Bytes(data), named).state is State.ENCRYPTED
 
 
-@pytest.mark.parametrize("name", ["page.html", "lettre.eml", "outil.py", "resultat.hpr", "feuille.css"])
+@pytest.mark.parametrize(
+    "name", ["page.html", "lettre.eml", "outil.py", "resultat.hpr", "feuille.css", "note.doc"]
+)
 def test_letters_that_spell_random_bytes_are_no_page_no_mail_and_no_program(name: str) -> None:
     assert judge(Bytes(DISGUISES["base64 in lines"]), name).state is State.ENCRYPTED
 

@@ -41,8 +41,6 @@ _FEW = 3
 """Blocks among which a random one can be told from the others at all."""
 _APART = 3.0
 """Nats a block by which compressed data must be unlike random bytes, or a stretch of those would not show."""
-_CONTROLS = bytes(v for v in range(256) if (v < 0x20 and not (8 <= v <= 13 or v == 0x1B)) or v == 0x7F)
-_OTHERS = bytes(v for v in range(256) if v not in _CONTROLS)
 
 
 class Randomness:
@@ -57,8 +55,9 @@ class Randomness:
         self.blob = blob
         self.windows = tuple(windows(blob.size, full=full))
         self.read = sum(length for _, length in self.windows)
-        self.blocks, self.masks = _measure(blob, self.windows)
-        """Numbers of the blocks that were read, rising, and their words of random cells: shape (n,)."""
+        self.blocks, self.masks, self._controls = _measure(blob, self.windows)
+        """Numbers of the blocks that were read, rising, their words of random cells, and whether they hold
+        control bytes: shape (n,)."""
         self.calm = not self.masks.any()
         """Whether not a single cell looks random."""
         self._counts = np.bitwise_count(self.masks)
@@ -108,18 +107,28 @@ class Randomness:
     def text_hits(self, start: int, end: int, charset: Charset) -> list[Range]:
         """Stretches inside `[start, end)` whose bytes cannot stand in a text of this character set."""
         hits: list[Range] = []
+        wide = charset is Charset.UTF16
+        if not (wide or self._controls.any()):
+            return hits  # the other kernels want a control byte in every cell they strike
         for window, length in self._stretches():
             first, last = max(start, window), min(end, window + length)
-            if charset is Charset.UTF16:
+            if wide:
                 first += (first - start) % 2
             for at in range(first, last, _SLICE):
-                data = self.blob.at(at, min(_SLICE, last - at))
-                if charset is not Charset.UTF16 and len(data.translate(None, _OTHERS)) == 0:
-                    continue  # the other kernels want a control character in every cell they strike
-                struck = kernels.impossible_bytes(np.frombuffer(data, np.uint8), charset) >= TEXT_HIT
-                runs = _runs(np.flatnonzero(struck) * FINE + at, FINE)
+                stop = min(at + _SLICE, last)
+                if not (wide or self._controlled(at, stop)):
+                    continue
+                data = np.frombuffer(self.blob.at(at, stop - at), np.uint8)
+                runs = _runs(
+                    np.flatnonzero(kernels.impossible_bytes(data, charset) >= TEXT_HIT) * FINE + at, FINE
+                )
                 hits.extend(Range(run.start, min(run.end, last)) for run in runs)
         return hits
+
+    def _controlled(self, start: int, end: int) -> bool:
+        """Whether a block that meets `[start, end)` holds control bytes."""
+        first, last = np.searchsorted(self.blocks, (start // BLOCK, -(-end // BLOCK)))
+        return bool(self._controls[first:last].any())
 
     def fine(self, start: int, end: int) -> NDArray[np.bool_]:
         """Which cells of 16 bytes of `[start, end)` look random; of a long range, those of its start."""
@@ -282,13 +291,27 @@ def merged(hits: list[Range], gap: int) -> list[Range]:
     return result
 
 
-def _measure(blob: Blob, wanted: tuple[tuple[int, int], ...]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-    """Block numbers and masks of everything that is to be read."""
+def _measure(
+    blob: Blob, wanted: tuple[tuple[int, int], ...]
+) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.bool_]]:
+    """Block numbers, masks and control bytes of everything that is to be read."""
     if len(wanted) == 1 and blob.size <= _SLICE:
-        masks = kernels.cell_masks(np.frombuffer(blob.at(0, blob.size), np.uint8))
-        return np.arange(masks.size), masks
+        data = np.frombuffer(blob.at(0, blob.size), np.uint8)
+        masks = kernels.cell_masks(data)
+        return np.arange(masks.size), masks, kernels.control_blocks(data)
     numbers: list[NDArray[np.int64]] = []
     words: list[NDArray[np.uint64]] = []
+    controls: list[NDArray[np.bool_]] = []
+    for blocks, piece in _read(blob, wanted):
+        data = np.frombuffer(piece, np.uint8)
+        numbers.append(blocks)
+        words.append(kernels.cell_masks(data))
+        controls.append(kernels.control_blocks(data))
+    return np.concatenate(numbers), np.concatenate(words), np.concatenate(controls)
+
+
+def _read(blob: Blob, wanted: tuple[tuple[int, int], ...]) -> Iterator[tuple[NDArray[np.int64], bytes]]:
+    """Block numbers and bytes of what is to be read, many single blocks in one piece."""
     singles: list[int] = []
     pieces: list[bytes] = []
     for start, length in (*wanted, (blob.size, 0)):
@@ -296,15 +319,12 @@ def _measure(blob: Blob, wanted: tuple[tuple[int, int], ...]) -> tuple[NDArray[n
             singles.append(start // BLOCK)
             pieces.append(blob.at(start, BLOCK))
         if pieces and (length != BLOCK or len(pieces) >= _GATHER):
-            numbers.append(np.array(singles))
-            words.append(kernels.cell_masks(np.frombuffer(b"".join(pieces), np.uint8)))
+            yield np.array(singles), b"".join(pieces)
             singles, pieces = [], []
         if length != BLOCK:
             for at in range(start, start + length, _SLICE):
                 data = blob.at(at, min(_SLICE, start + length - at))
-                words.append(kernels.cell_masks(np.frombuffer(data, np.uint8)))
-                numbers.append(at // BLOCK + np.arange(words[-1].size))
-    return np.concatenate(numbers), np.concatenate(words)
+                yield at // BLOCK + np.arange(-(-len(data) // BLOCK)), data
 
 
 def _chi2(rows: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -38,6 +38,8 @@ MOSTLY = 0.6
 """Share of random fine cells that makes a place random; healthy structures stay below a tenth."""
 LOOSE = frozenset({"text", "csv"})
 """Formats that are whatever stands in them, so long as it is text."""
+SCRIPTS = LOOSE | {"source"}
+"""Formats that a program may be written in which carries its data behind it."""
 SOME = DOTTED
 """The same for a place struck intermittently, where the original shows between."""
 
@@ -156,7 +158,7 @@ def healthy_or_struck(
     broken, patchy = _random_flaws(anatomy, randomness)
     if text_cells >= TEXT_CELLS or _telling(hits):
         found = _shaped([*hits, *broken], anatomy, randomness)
-        if text_cells and not named and _is_tail(found, randomness.size):
+        if text_cells and not named and anatomy.format in SCRIPTS and _is_tail(found, randomness.size):
             words = f"text, then no text ({found.words()}): a program with its data, or encrypted"
             return Verdict(
                 State.UNKNOWN, anatomy.format, None, found.ranges, Basis.STRUCTURE, 0.5, (words, *said)

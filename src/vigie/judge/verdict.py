@@ -96,8 +96,14 @@ def _judge(blob: Blob, name: str, randomness: Randomness, *, full: bool) -> tupl
         return _by_name(blob, promise, randomness, head, effort)
     if found.name == "text" and promised is not None and promised.name != "text":
         # Text is what many formats are written in: the name says which one to hold it to.
-        found = promised
-    return _dissected(blob, found, randomness, promised, effort)
+        verdict, anatomy = _dissected(blob, promised, randomness, promised, effort)
+        if verdict.state is State.INTACT:
+            verdict = rules.wordless(verdict, promised, randomness)
+        return verdict, anatomy
+    verdict, anatomy = _dissected(blob, found, randomness, promised, effort)
+    if verdict.state is State.INTACT and found.textual:
+        verdict = rules.wordless(verdict, found, randomness)
+    return verdict, anatomy
 
 
 def _by_name(
@@ -124,6 +130,4 @@ def _dissected(
     if promised is not None and promised.name != anatomy.format and found is not promised:
         said = f"named as {promised.title}, but it is {found.title}"
         verdict = replace(verdict, evidence=(*verdict.evidence, said))
-    if verdict.state is State.INTACT and found.textual:
-        verdict = rules.wordless(verdict, found, randomness)
     return verdict, anatomy

@@ -24,7 +24,7 @@ _TEXTS = (
     "asciidoc markdown mkd tex sty bib ltx org texi textile ics ifb vcf vcard ldif srt vtt po diff patch reg "
     "inf url nfo j2 rules dockerfile csl ris nbib"
 )
-_HINTS = "sh bash zsh ksh csh bat cmd php phtml pl pm lua ts el bas cls tpl tmpl"
+_HINTS = "ps eps afm sh bash zsh ksh csh bat cmd php phtml pl pm lua ts el bas cls tpl tmpl"
 
 FORMAT = Format(
     name="source",
