@@ -14,8 +14,8 @@ from dataclasses import replace
 
 from vigie.judge.kernels import CELL
 from vigie.judge.randomness import Randomness, merged
-from vigie.judge.rules import RUN
 from vigie.judge.shape import MOST_RANGES, Shape, shape
+from vigie.judge.struck import RUN
 from vigie.model import MAP_CELLS, Basis, Likeness, Pattern, Range, State, Verdict
 
 CALM, WILD = 0.3, 0.9

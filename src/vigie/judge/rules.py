@@ -13,35 +13,17 @@
 from dataclasses import replace
 
 from vigie.formats import Format, Malformed
+from vigie.judge import struck
 from vigie.judge.disguise import disguise
-from vigie.judge.kernels import BLOCK, CELL, FINE
-from vigie.judge.randomness import DOTTED, Randomness, merged
-from vigie.judge.shape import DENSE, GAP, MOST_RANGES, Shape, shape, with_rhythm
-from vigie.model import Anatomy, Basis, Charset, Flaw, Kind, Pattern, Range, Region, State, Verdict
+from vigie.judge.kernels import BLOCK
+from vigie.judge.randomness import Randomness
+from vigie.judge.shape import GAP, MOST_RANGES, Shape
+from vigie.model import Anatomy, Basis, Kind, Pattern, Range, State, Verdict
 
-RUN = 128
-"""Random bytes in a row that no healthy structured region holds: two cells; in 129,250 files there was never
-more than one."""
-SCATTERED = 4
-"""Separate random stretches that do the same: intermittent encryption leaves hundreds."""
-SEVERAL = 3
-"""Chunks, members or frames that fail one by one: more than a failing disk leaves."""
-TEXT_CELLS = 3
-"""Text cells of 16 bytes that must be struck before a text is called encrypted."""
-MANY = 16
-"""Blocks of coded data whose uniformity hardly ever is chance."""
-NEAREST = BLOCK
-"""Bytes behind the start of a flaw, within which its random part begins if it does not begin right there."""
-NEAR = 192
-"""Bytes around a failure that are looked at: the widest period of small intermittent patterns."""
-MOSTLY = 0.6
-"""Share of random fine cells that makes a place random; healthy structures stay below a tenth."""
 LOOSE = frozenset({"text", "csv"})
 """Formats that are whatever stands in them, so long as it is text."""
 SCRIPTS = LOOSE | {"source"}
 """Formats that a program may be written in which carries its data behind it."""
-SOME = DOTTED
-"""The same for a place struck intermittently, where the original shows between."""
 
 
 def empty(promised: Format | None) -> Verdict:
@@ -83,9 +65,9 @@ def malformed(found: Format, malformed: Malformed, randomness: Randomness) -> Ve
 def _broken(kind: Format, said: str, malformed: Malformed, randomness: Randomness) -> Verdict:
     """Encrypted if the bytes at the failure, or the head, are random; else damaged."""
     for where in dict.fromkeys((malformed.offset, 0)):
-        struck = _struck_text(where, randomness) if kind.textual else struck_at(where, randomness)
-        if struck:
-            found = _extent(where, randomness, textual=kind.textual)
+        there = struck.struck_text if kind.textual else struck.struck_at
+        if there(where, randomness):
+            found = struck.extent(where, randomness, textual=kind.textual)
             words = f"the bytes there are random ({found.words()})"
             return _encrypted(kind.name, found, Basis.STRUCTURE, 0.97, (said, words))
     hidden = disguise(randomness.blob)
@@ -125,23 +107,6 @@ def _encrypted(
     )
 
 
-def struck_at(where: int, randomness: Randomness) -> bool:
-    """Whether the bytes around an offset look random, wholly or in small steps."""
-    # The first window tells a clean edge (random up to here, or from here); the second one, wider, tells
-    # intermittent patterns, whose random pieces are as small as a cell.
-    after = randomness.fine_share(where - where % FINE, where + CELL)
-    before = randomness.fine_share(max(0, where - CELL), where + FINE)
-    around = randomness.fine_share(max(0, where - NEAR - where % FINE), where + NEAR)
-    return after >= MOSTLY or before >= MOSTLY or around >= SOME
-
-
-def _struck_text(where: int, randomness: Randomness) -> bool:
-    """The same in a file that should be text: foreign alphabets look random, but hold no control bytes."""
-    # One cell less than in a text that is otherwise whole: here something has failed already.
-    start = max(0, where - NEAR - where % FINE)
-    return _cells_in(randomness.text_hits(start, where + NEAR, Charset.LATIN1)) >= TEXT_CELLS - 1
-
-
 def healthy_or_struck(
     anatomy: Anatomy, randomness: Randomness, *, recognised: bool, named: bool = True
 ) -> Verdict:
@@ -154,10 +119,10 @@ def healthy_or_struck(
         named: its name promises a format as well.
     """
     said = tuple(f"at byte {flaw.start}: {flaw.what}" for flaw in anatomy.flaws[:8])
-    hits, text_cells = _structured_hits(anatomy, randomness)
-    broken, patchy = _random_flaws(anatomy, randomness)
-    if text_cells >= TEXT_CELLS or _telling(hits):
-        found = _shaped([*hits, *broken], anatomy, randomness)
+    hits, text_cells = struck.structured_hits(anatomy, randomness)
+    broken, patchy = struck.random_flaws(anatomy, randomness)
+    if text_cells >= struck.TEXT_CELLS or struck.telling(hits):
+        found = struck.shaped([*hits, *broken], anatomy, randomness)
         if text_cells and not named and anatomy.format in SCRIPTS and _is_tail(found, randomness.size):
             words = f"text, then no text ({found.words()}): a program with its data, or encrypted"
             return Verdict(
@@ -166,11 +131,11 @@ def healthy_or_struck(
         words = f"random bytes where {anatomy.format} has none ({found.words()})"
         return _encrypted(anatomy.format, found, Basis.STRUCTURE, 0.98, (words, *said))
     if broken:
-        found = _shaped(broken, anatomy, randomness, patchy=patchy)
+        found = struck.shaped(broken, anatomy, randomness, patchy=patchy)
         basis = Basis.CHECKSUM if any(flaw.checksum for flaw in anatomy.flaws) else Basis.STRUCTURE
         words = f"broken where it is random too ({found.words()})"
         # A few blocks of deflate pass for random: so may a flipped bit in them.
-        sure = not patchy and sum(r.end - r.start for r in found.ranges) >= MANY * BLOCK
+        sure = not patchy and sum(r.end - r.start for r in found.ranges) >= struck.MANY * BLOCK
         return _encrypted(anatomy.format, found, basis, 0.8 if sure else 0.6, (words, *said))
     hidden = disguise(randomness.blob) if anatomy.flaws else None
     if hidden:
@@ -196,150 +161,6 @@ def _intact(anatomy: Anatomy) -> Verdict:
     else:
         basis, confidence, words = Basis.STRUCTURE, 0.95, "its structure holds from end to end"
     return Verdict(State.INTACT, anatomy.format, None, (), basis, confidence, (words, *anatomy.notes[:8]))
-
-
-def _structured_hits(anatomy: Anatomy, randomness: Randomness) -> tuple[list[Range], int]:
-    hits: list[Range] = []
-    text_cells = 0
-    for region in anatomy.regions:
-        if region.kind is not Kind.STRUCTURED:
-            continue
-        if region.charset is Charset.NONE:
-            hits.extend(randomness.binary_hits(region.start, region.end))
-        else:
-            found = randomness.text_hits(region.start, region.end, region.charset)
-            text_cells += _cells_in(found)
-            hits.extend(found)
-    return hits, text_cells
-
-
-def _cells_in(hits: list[Range]) -> int:
-    return sum((hit.end - hit.start + FINE - 1) // FINE for hit in hits)
-
-
-def _telling(hits: list[Range]) -> bool:
-    return len(hits) >= SCATTERED or any(hit.end - hit.start >= RUN for hit in hits)
-
-
-def _random_flaws(anatomy: Anatomy, randomness: Randomness) -> tuple[list[Range], bool]:
-    """The flaws that are random, as far as they are, and whether other bytes stand in between."""
-    random: list[Range] = []
-    mixed: list[Range] = []
-    for flaw in anatomy.flaws:
-        inside = _around(flaw.start, anatomy)
-        if inside is not None and inside.kind is Kind.STRUCTURED:
-            text = inside.charset is not Charset.NONE
-            if _struck_text(flaw.start, randomness) if text else struck_at(flaw.start, randomness):
-                # Such a flaw says where the format noticed; the cells around say what was struck.
-                exact = Range(flaw.start, flaw.end) if flaw.throughout else _cell(flaw.start, randomness.size)
-                random.append(exact)
-        elif flaw.end - flaw.start >= CELL and randomness.fine_share(flaw.start, flaw.end) >= MOSTLY:
-            # Coded bytes look random anyway: only what is as uniform as chance amid them says encrypted. What
-            # ends too early (an empty range) says nothing.
-            parts = _random_parts(flaw, randomness)
-            if not parts:
-                mixed.append(Range(flaw.start, flaw.end))
-            else:
-                random.extend(parts)
-    if not random and _many(mixed, anatomy):
-        return mixed, True
-    return random, False
-
-
-def _random_parts(flaw: Flaw, randomness: Randomness) -> list[Range] | None:
-    """What of a flaw in coded data is random: nothing, parts, all of it; None: patches too fine to tell."""
-    whole = Range(flaw.start, flaw.end)
-    if flaw.throughout:
-        return [whole] if randomness.uniform(*whole) is not False else None
-    parts = randomness.random_parts(*whole)
-    if parts is not None:
-        return parts
-    if randomness.fine_share(flaw.start, min(flaw.end, flaw.start + RUN)) < SOME:
-        # What broke it may be no random bytes, but zeros before compressed data; a long tail that is uniform
-        # is no compressed data, though.
-        tail = flaw.start + NEAREST
-        long = flaw.end - tail >= MANY // 2 * BLOCK and randomness.uniform(tail, flaw.end)
-        return [Range(tail, flaw.end)] if long else []
-    end = randomness.random_until(*whole)
-    if randomness.uniform(flaw.start, end) is not False:
-        return [Range(flaw.start, max(end, flaw.start + CELL))]
-    return None
-
-
-def _many(mixed: list[Range], anatomy: Anatomy) -> bool:
-    """Whether so many places are broken that no failing disk did it, though none is random throughout."""
-    wide = sum(f.end - f.start for f in anatomy.flaws if f.throughout)
-    return len(mixed) >= SEVERAL or wide >= SCATTERED * BLOCK
-
-
-def _around(offset: int, anatomy: Anatomy) -> Region | None:
-    return next((r for r in anatomy.regions if r.start <= offset < max(r.end, r.start + 1)), None)
-
-
-def _shaped(hits: list[Range], anatomy: Anatomy, randomness: Randomness, *, patchy: bool = False) -> Shape:
-    grown = _grown(merged(hits, 0), anatomy, randomness)
-    found = shape(grown, randomness.size, patchy=patchy)
-    if len(found.ranges) >= SCATTERED and found.period is None:
-        # Odds and ends: a pattern too fine for the cells, perhaps.
-        dots = [
-            dot
-            for region in anatomy.regions
-            if region.kind is Kind.STRUCTURED and region.charset is Charset.NONE
-            for dot in randomness.dotted(region.start, region.end)
-        ]
-        if sum(dot.end - dot.start for dot in dots) > 2 * sum(r.end - r.start for r in found.ranges):
-            found = shape(merged([*grown, *dots], 0), randomness.size, patchy=True)
-    return with_rhythm(found, randomness)
-
-
-def _grown(hits: list[Range], anatomy: Anatomy, randomness: Randomness) -> list[Range]:
-    """The hits, and what is random beside them where anything may stand: that was overwritten as well."""
-    grown: list[Range] = []
-    loose = [r for r in anatomy.regions if r.kind is Kind.OPAQUE and r.end - r.start >= CELL]
-    for region in loose[:MOST_RANGES]:
-        before = any(region.start - CELL <= hit.end <= region.start + CELL for hit in hits)
-        behind = any(region.end - CELL <= hit.start <= region.end + CELL for hit in hits)
-        if not (before or behind):
-            continue
-        end = randomness.random_until(region.start, region.end)
-        if before and end - region.start >= CELL:
-            grown.append(Range(region.start, end))
-        elif behind and end >= region.end - CELL:
-            grown.append(Range(region.start, region.end))
-    return merged([*hits, *grown], 0)
-
-
-def _extent(where: int, randomness: Randomness, *, textual: bool) -> Shape:
-    """What is struck where no anatomy says what to expect: as far as the random bytes reach."""
-    size = randomness.size
-    if textual:
-        hits = randomness.text_hits(0, size, Charset.LATIN1) or [_cell(where, size)]
-        return with_rhythm(shape(hits, size), randomness)
-    hits = randomness.binary_hits(0, size)
-    dense = sum(hit.end - hit.start for hit in hits) >= DENSE * size
-    parts = randomness.random_parts(0, size) if dense else None
-    if parts:
-        return with_rhythm(shape(parts, size), randomness)
-    start = 0 if where < NEAR else max(0, where - NEAR)
-    for hit in merged(hits, CELL):
-        if hit.start <= where + NEAR and hit.end > start:
-            start = 0 if hit.start < CELL else hit.start
-            break
-    end = randomness.random_until(start, size)
-    if end - start < RUN or (randomness.share_in(start, end) or 0.0) < DENSE:
-        # Only small pieces are random, or bytes between them were left alone.
-        near = randomness.dotted(0, size) or hits or [_cell(where, size)]
-        return with_rhythm(shape(near, size, patchy=True), randomness)
-    telling = [hit for hit in hits if hit.start >= end and hit.end - hit.start >= RUN]
-    if dense:
-        telling = []  # compressed behind, most likely: what of it was overwritten as well cannot be told
-    mixed = end >= size - CELL and randomness.uniform(start, end) is False
-    return with_rhythm(shape([Range(start, end), *telling], size, patchy=mixed), randomness)
-
-
-def _cell(where: int, size: int) -> Range:
-    start = max(0, where - where % FINE)
-    return Range(start, max(start, min(size, start + FINE)))
 
 
 def _is_tail(found: Shape, size: int) -> bool:
