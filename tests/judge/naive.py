@@ -10,6 +10,11 @@ def block_histograms(data: bytes) -> list[list[int]]:
     return [[block.count(value) for value in range(256)] for block in blocks]
 
 
+def control_blocks(data: bytes) -> list[bool]:
+    controls = {*range(8), *range(14, 32), 0x7F} - {0x1B}
+    return [not controls.isdisjoint(data[start : start + 4096]) for start in range(0, len(data), 4096)]
+
+
 def random_cell(cell: bytes) -> bool:
     if len(set(cell)) < 48 or not 18 <= sum(value >= 128 for value in cell) <= 46:
         return False

@@ -57,6 +57,9 @@ def test_cells_and_blocks_equal_their_naive_twins(seed: int) -> None:
         assert found == naive.cell_masks(data)
     for found in both(kernels.random_fine, data):
         assert found == naive.random_fine(data)
+    for text in (data, b"a line of text\r\n" * 700 + data[:99] + b"text" * 3000 + data[:1]):
+        for found in both(kernels.control_blocks, text):
+            assert found == naive.control_blocks(text)
     for found in both(kernels.block_histograms, data * 4):
         assert found == naive.block_histograms(data * 4)
 
