@@ -11,7 +11,8 @@ from PIL import Image
 from vigie.formats.contract import Bytes, Malformed
 from vigie.formats.media.gif import FORMAT, dissect
 from vigie.formats.media.lzw import Lzw
-from vigie.model import Kind
+from vigie.judge import judge
+from vigie.model import Kind, State
 
 
 def image(size: int = 300, frames: int = 1) -> bytes:
@@ -49,6 +50,31 @@ def test_two_strikes_are_two_flaws() -> None:
     assert any(8192 - 512 <= flaw.start < 9000 for flaw in flaws)
     assert any(40960 - 512 <= flaw.start < 42000 for flaw in flaws)
     assert not any(20480 <= flaw.start < 36000 for flaw in flaws)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
+def test_a_struck_tail_is_a_range(share: float) -> None:
+    for data in (PLAIN, image(90), image(60, frames=4)):
+        start = int(len(data) * share)
+        struck = strike(data, start, len(data) - start)
+        flaws = dissect(Bytes(struck)).flaws
+        assert start - 512 <= flaws[0].start <= start + 1024
+        assert flaws[-1].end == len(data)
+        if len(data) - start > 4096:
+            assert judge(Bytes(struck), "x.gif").state is State.ENCRYPTED
+
+
+def test_a_strike_to_the_next_frame_ends_there() -> None:
+    out = io.BytesIO()
+    pictures = [Image.effect_noise((200, 200), 40 + 9 * n).convert("L") for n in range(3)]
+    pictures[0].save(out, "GIF", save_all=True, append_images=pictures[1:], duration=100, disposal=2)
+    data = out.getvalue()
+    second = data.index(b"\0\x21\xf9\x04", 12_000) + 1
+    start = second - 9000
+    struck = strike(data, start, second - 1 - start)
+    flaws = dissect(Bytes(struck)).flaws
+    assert start - 512 <= flaws[0].start <= start + 1024
+    assert flaws[-1].end <= second
 
 
 def test_intermittent_strikes_show() -> None:

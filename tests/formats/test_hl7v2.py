@@ -2,10 +2,15 @@
 
 import base64
 import random
+import re
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vigie.formats.contract import HEAD, Bytes, Malformed
+from vigie.formats.health import hl7v2
 from vigie.formats.health.hl7v2 import FORMAT
 from vigie.formats.office import text
 from vigie.model import Charset
@@ -136,3 +141,27 @@ def test_a_hurried_look_reads_a_part() -> None:
     blob = Watched(MESSAGE.encode() * 8000)
     assert FORMAT.dissect(blob, 1 << 20).flaws == ()
     assert blob.read < blob.size
+
+
+def loose_twin(data: bytes, separator: bytes, *, more: bool) -> bool:
+    """Line by line, what `_loose` does byte by byte."""
+    segment = re.compile(rb"[A-Z][A-Z0-9]{2}(?:" + re.escape(separator) + rb"|$)")
+    lines = re.split(rb"[\r\n\x0b\x1c]", data)
+    for line in lines[: -1 if more else None]:
+        words = line.removeprefix(b"\xef\xbb\xbf").strip()
+        if words and not segment.match(words):
+            return True
+    return False
+
+
+PIECES = (
+    *(b"MSH|^~\\&|", b"PID|1|x\r", b"Z2Z", b"OBX", b" ", b"\t", b"\f", b"\r", b"\n", b"\x0b", b"\x1c\r"),
+    *(b"\xef\xbb\xbf", b"a", b"|", b"MS", b"1AB|", b"AB", b"A1_|", b"ABCD"),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_loose_lines_equal_their_naive_twin(data: bytes, more: bool) -> None:
+    for loop in (hl7v2._loose, hl7v2._loose.py_func):  # type: ignore[attr-defined] # numba has no types
+        assert loop(np.frombuffer(data, np.uint8), 0, ord("|"), more) == loose_twin(data, b"|", more=more)

@@ -12,7 +12,6 @@ from PIL import Image
 from vigie.formats.contract import Bytes, Effort, Malformed
 from vigie.formats.media.jpeg import BEHIND, FORMAT, dissect
 from vigie.formats.media.jpeg import image as walk_image
-from vigie.formats.media.jpeg_huffman import Coding, decode
 from vigie.formats.media.jpeg_tables import segment_fault
 from vigie.formats.media.stuffing import BLOCK
 from vigie.model import Kind
@@ -222,18 +221,6 @@ def test_a_scan_that_misses_blocks() -> None:
     for cut in (300, 40):
         flaws = dissect(Bytes(data[: -2 - cut] + data[-2:])).flaws
         assert "another number of blocks" in flaws[0].what
-
-
-def test_what_is_not_decoded() -> None:
-    known = Coding(0xC0, b"\x08\0\x09\0\x09\x01\x01\x11\x00")
-    assert decode(b"abc", known, b"\x01\x01\x00\0\x3f\0") is None  # no tables
-    assert decode(b"abc", Coding(0xC2, known.frame), b"\x01\x01\x00\0\x3f\0") is None
-    known.define(
-        b"\x00" + bytes([0, 1]) + bytes(14) + b"\x03" + b"\x10" + bytes([0, 1]) + bytes(14) + b"\x00"
-    )
-    known.restart = 1
-    assert decode(b"\xff\xd0" * 5000, known, b"\x01\x01\x00\0\x3f\0") is None
-    assert decode(b"", known, b"\x01\x01\x00\0\x3f\0") is not None
 
 
 def test_little_effort_looks_at_windows() -> None:

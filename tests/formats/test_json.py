@@ -105,12 +105,20 @@ def test_what_does_not_parse_costs_linear_time(data: bytes) -> None:
     assert time.monotonic() - started < 3
 
 
-def test_a_large_document_is_looked_at_and_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_document_is_followed_and_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json, "MAX_PARSED", 100)
-    whole = FORMAT.dissect(Bytes(TEXT.encode() + b"\n"))
-    assert whole.flaws == ()
-    assert whole.notes
-    assert FORMAT.dissect(Bytes(TEXT.encode()[:-2])).flaws
+    monkeypatch.setattr(json, "_DECODER", None)
+    whole = FORMAT.dissect(Bytes(b"\xef\xbb\xbf" + TEXT.encode() + b"\n"))
+    assert (whole.flaws, whole.notes) == ((), ())
+    assert FORMAT.dissect(Bytes(TEXT.encode() * 2)).notes == ("several documents one after another",)
+    (cut,) = FORMAT.dissect(Bytes(TEXT.encode()[:-2])).flaws
+    assert "too early" in cut.what
+    (wrong,) = FORMAT.dissect(Bytes(TEXT.encode()[:-2] + b"]" + b" " * 100)).flaws
+    assert (wrong.start, wrong.what) == (len(TEXT.encode()) - 2, "no JSON")
+    (deep,) = FORMAT.dissect(Bytes(b"[" * 1000 + b"]" * 1000)).flaws
+    assert deep.what == "nested too deep"
+    (note,) = FORMAT.dissect(Bytes(TEXT.encode("utf-16"))).notes
+    assert "character set" in note
 
 
 def test_beyond_the_effort_a_document_is_not_parsed() -> None:
@@ -135,7 +143,7 @@ def test_too_large_for_this_machine_is_a_note(monkeypatch: pytest.MonkeyPatch) -
             raise MemoryError
 
     monkeypatch.setattr(json, "_DECODER", Starved())
-    anatomy = FORMAT.dissect(Bytes(TEXT.encode()))
+    anatomy = FORMAT.dissect(Bytes(TEXT.encode("utf-16")))
     assert anatomy.flaws == ()
     assert anatomy.notes == ("too large to be parsed here",)
 

@@ -116,6 +116,20 @@ def test_three_places_are_three_flaws(block_struck: Callable[[bytes, int], bytes
     assert sum(flaw.end - flaw.start for flaw in flaws) < 4 * 4096
 
 
+def test_headers_overwritten_in_step_are_no_splices() -> None:
+    data = frames(40)
+    steps = [0]
+    while steps[-1] < len(data):
+        steps.append(steps[-1] + frame_length(data[steps[-1] : steps[-1] + 3]))
+    once = data[: steps[9]] + b"U" * 16 + data[steps[9] + 16 :]
+    assert dissect(Bytes(once)).flaws == ()
+    twice = once[: steps[20]] + b"U" * 16 + once[steps[20] + 16 :]
+    assert [(f.start, f.end) for f in dissect(Bytes(twice)).flaws] == [
+        (steps[9], steps[10]),
+        (steps[20], steps[21]),
+    ]
+
+
 def test_what_breaks_off_again_and_again_is_flawed() -> None:
     data = b"".join(frames(3, seed=index)[:-200] for index in range(100))
     assert len(dissect(Bytes(data)).flaws) > 50

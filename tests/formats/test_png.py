@@ -6,13 +6,17 @@ import re
 import struct
 import time
 import zlib
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from vigie.formats.contract import Bytes, Malformed
+from vigie.formats import Format
+from vigie.formats.contract import Bytes, Effort, Malformed
 from vigie.formats.media.png import FORMAT, SIGNATURE, dissect, raw_size
-from vigie.model import Kind
+from vigie.formats.media.png_rows import bad_rows
+from vigie.model import Kind, State, Verdict
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -120,6 +124,52 @@ def test_one_long_chunk_is_narrowed_to_where_it_breaks() -> None:
     assert all(flaw.checksum for flaw in flaws)
     assert data.index(b"IDAT") - 4 <= flaws[0].start
     assert flaws[-1].end <= data.index(b"IEND") - 4
+
+
+def photograph(side: int = 500) -> bytes:
+    """In one IDAT chunk, filtered by Pillow's choice."""
+    rows, columns = np.mgrid[0:side, 0:side]
+    plane = 90 + 60 * np.sin(rows / 90) + 40 * np.cos(columns / 70)
+    grain = np.random.default_rng(1).normal(0, 3, (side, side, 3))
+    out = io.BytesIO()
+    Image.fromarray((plane[..., None] + grain).astype(np.uint8)).save(out, "PNG")
+    return split(out.getvalue(), 1 << 30)
+
+
+@pytest.mark.parametrize("length", [600, 4096, 30_000, 1 << 20])
+def test_rows_tell_what_was_hit(length: int) -> None:
+    data = photograph()
+    for seed in range(4):
+        start = random.Random(seed).randrange(3000, len(data) - 60_000)
+        flaws = dissect(Bytes(strike(data, start, length)[: len(data)])).flaws
+        assert abs(flaws[0].start - start) <= 4096
+        if length <= 4096:
+            assert flaws[-1].end <= start + length + 2 * 65_536
+
+
+def test_a_short_strike_has_an_end(judged: Callable[[Format, bytes], Verdict]) -> None:
+    data = photograph()
+    start = len(data) // 2
+    verdict = judged(FORMAT, strike(data, start, 800))
+    assert verdict.state is State.ENCRYPTED
+    (found,) = verdict.ranges
+    assert abs(found.start - start) <= 4096
+    assert abs(found.end - start - 800) <= 8192
+
+
+def test_rows_of_streams_that_are_whole_or_too_long() -> None:
+    rows = b"".join(b"\1" + random.Random(n).randbytes(99) for n in range(2000))
+    stream = zlib.compress(rows)[2:-4]
+    assert bad_rows(Bytes(stream), 100, Effort()) is None
+    assert bad_rows(Bytes(stream[:5000]), 100, Effort()) is None
+    assert bad_rows(Bytes(stream), 100, Effort(9000)) is None
+    hit = rows[:50_000] + b"\x09" + rows[50_001:]
+    found = bad_rows(Bytes(zlib.compress(hit)[2:-4]), 100, Effort())
+    assert found is not None
+    assert 48_000 < found[0] < 51_000
+    assert found[0] < found[1] < 52_000
+    cut = zlib.compress(hit)[2:60_000]
+    assert bad_rows(Bytes(cut), 100, Effort()) == (found[0], len(cut))
 
 
 def test_little_effort_tests_some_chunks() -> None:

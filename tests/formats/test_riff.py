@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image, features
 
 from vigie.formats import Format
 from vigie.formats.contract import Bytes, Malformed
 from vigie.formats.media.riff import FORMATS
-from vigie.model import State, Verdict
+from vigie.model import Kind, State, Verdict
 
 WAV, AVI, WEBP, RIFF = FORMATS
 SKEW = bytes(value & 0xEF for value in range(256))
@@ -75,6 +76,60 @@ def test_healthy_sound(width: int, channels: int, judged: Callable[[Format, byte
 def test_white_noise_is_no_attack(judged: Callable[[Format, bytes], Verdict]) -> None:
     data = sound()[:44] + random.Random(1).randbytes(len(sound()) - 44)
     assert judged(WAV, data).state is State.INTACT
+
+
+def pcm(values: NDArray[np.float64], width: int) -> bytes:
+    """A WAV of samples from -1 to 1, in one channel."""
+    raw = (np.clip(values, -1, 1) * (2**31 - 1)).astype("<i4").view(np.uint8).reshape(-1, 4)[:, 4 - width :]
+    body = (raw ^ np.uint8(0x80 if width == 1 else 0)).tobytes()
+    form = struct.pack("<HHLLHH", 1, 1, 44100, 44100 * width, width, 8 * width)
+    return riff(b"WAVE", chunk(b"fmt ", form), chunk(b"data", body))
+
+
+TIME = np.arange(120_000) / 44100
+NOISE = np.random.default_rng(5)
+LOUD = {
+    "uniform noise": NOISE.uniform(-1, 1, TIME.size),
+    "bursts": NOISE.uniform(-0.8, 0.8, TIME.size) * (TIME % 1 > 0.5),
+    "Gaussian noise": NOISE.normal(0, 0.33, TIME.size),
+    "Gaussian bursts": NOISE.normal(0, 0.3, TIME.size) * (TIME % 1 > 0.5),
+    "clipped": NOISE.normal(0, 3, TIME.size) * (TIME % 1 > 0.5),
+    "sweep": np.sin(6.28 * (100 * TIME + 4000 * TIME**2)),
+    "square": np.sign(np.sin(6.28 * 3000 * TIME)),
+    "high": np.sin(6.28 * 19000 * TIME),
+    "dither": np.round(NOISE.uniform(-1, 1, TIME.size)) / 32768,
+}
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+@pytest.mark.parametrize("name", LOUD)
+def test_loud_sound_is_no_attack(name: str, width: int, judged: Callable[[Format, bytes], Verdict]) -> None:
+    assert judged(WAV, pcm(LOUD[name], width)).state is State.INTACT
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+@pytest.mark.parametrize("seconds", [0.3, 3.0])
+def test_all_but_the_head_is_struck(
+    width: int, seconds: float, judged: Callable[[Format, bytes], Verdict]
+) -> None:
+    data = sound(width, seconds=seconds)
+    verdict = judged(WAV, data[:4096] + random.Random(2).randbytes(len(data) - 4096))
+    assert verdict.state is State.ENCRYPTED
+    assert [tuple(found) for found in verdict.ranges] == [(4096, len(data))]
+
+
+def test_a_strike_amid_noise_that_is_not_even_is_seen() -> None:
+    # Gaussian noise at full scale has no calm place, but is not even: what is even in it was hit.
+    data = pcm(NOISE.normal(0, 0.5, TIME.size), 2)
+    struck = data[:40_960] + random.Random(2).randbytes(8192) + data[49_152:]
+    assert [(f.start, f.end) for f in WAV.dissect(Bytes(struck)).flaws] == [(40_960, 49_152)]
+
+
+def test_samples_that_are_no_integers_are_not_claimed() -> None:
+    floats = riff(
+        b"WAVE", chunk(b"fmt ", struct.pack("<HHLLHH", 3, 1, 44100, 176400, 4, 32)), chunk(b"data", bytes(99))
+    )
+    assert WAV.dissect(Bytes(floats)).regions[-1].kind is Kind.OPAQUE
 
 
 @pytest.mark.parametrize("width", [1, 2, 3])

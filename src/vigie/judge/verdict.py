@@ -15,7 +15,7 @@ from vigie.model import Anatomy, Blob, Likeness, State, Verdict
 
 HURRIED = 32 * 1024 * 1024
 """Bytes that a dissection may read, decode or checksum of a file that is read to the last byte."""
-LEAST, SHARE = 8 * 1024 * 1024, 8
+LEAST, SHARE = 4 * 1024 * 1024, 8
 """Of a larger one at least so many, or one in so many of its own, up to `HURRIED`."""
 PATIENT = 2 * 1024 * 1024 * 1024
 """The same when every byte is asked for, and eight times the size of the file on top."""

@@ -14,6 +14,12 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _PIECE = 64 * 1024 * 1024
 """Most bytes asked for in one call: `pread` gives at most 2 GiB, and reserves what it is asked for."""
 
+_KEPT = 1024 * 1024
+"""Most bytes of the last read that are kept: formats look at a file here and there, and a small one whole."""
+_NEAR = 16 * 1024
+"""What is read where less than a block is asked for: more of the neighbourhood will be."""
+_BLOCK = 4096
+
 _WORDS = {
     errno.EACCES: "no permission",
     errno.EPERM: "no permission",
@@ -53,10 +59,12 @@ def kind_in_words(mode: int) -> str:
 class FileBlob:
     """A regular file, open for reading (an `OpenBlob`). Its size is fixed when it is opened."""
 
-    __slots__ = ("_fd", "_size")
+    __slots__ = ("_base", "_fd", "_last", "_size")
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        self._base = 0
+        self._last = b""  # what was read last, from `_base` on
         try:
             status = os.fstat(fd)
         except OSError as error:
@@ -105,10 +113,23 @@ class FileBlob:
             Unreadable: input/output error, closed, or the file shrank since it was opened.
         """
         end = min(offset + length, self._size)
+        if end <= offset:
+            return b""
+        start = offset - self._base
+        if start < 0 or end - self._base > len(self._last):
+            data = self._read(offset, end)
+            if len(data) > _KEPT:
+                return data
+            self._base, self._last, start = offset, data, 0
+        return self._last[start : end - self._base]
+
+    def _read(self, offset: int, end: int) -> bytes:
+        """The bytes of `[offset, end)`, and of a short range also what follows it."""
+        wanted = max(end, min(offset + _NEAR, self._size)) if end - offset < _BLOCK else end
         pieces: list[bytes] = []
         while offset < end:
             try:
-                piece = os.pread(self._fd, min(end - offset, _PIECE), offset)
+                piece = os.pread(self._fd, min(wanted - offset, _PIECE), offset)
             except OSError as error:
                 raise Unreadable(in_words(error)) from error
             if not piece:
@@ -124,6 +145,7 @@ class FileBlob:
     def close(self) -> None:
         """Give the descriptor back; more than once does no harm."""
         fd, self._fd = self._fd, -1
+        self._base, self._last = 0, b""
         if fd >= 0:
             os.close(fd)
 

@@ -8,6 +8,7 @@ often not noticed at all before the checksum, for Huffman codes fall into step a
 """
 
 import zlib
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 
@@ -36,6 +37,15 @@ class Stop(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A place of a stream from which on it can be inflated once more."""
+
+    position: int
+    engine: "zlib._Decompress"
+    """As it stood there: to be copied, not used."""
+
+
+@dataclass(frozen=True, slots=True)
 class Inflated:
     """How far a stream could be followed."""
 
@@ -50,8 +60,17 @@ class Inflated:
     """Adler-32 of what was produced."""
 
 
-def inflate(blob: Blob, start: int, end: int, effort: Effort, before: bytes = b"") -> Inflated:
+def inflate(
+    blob: Blob,
+    start: int,
+    end: int,
+    effort: Effort,
+    before: bytes = b"",
+    marks: deque[Mark] | None = None,
+) -> Inflated:
     """Follow the raw deflate stream at `[start, end)`; `before` stands in for the output that precedes it.
+
+    A mark is left in `marks` at every slice.
 
     Raises:
         Unreadable: the blob cannot be read.
@@ -70,11 +89,13 @@ def inflate(blob: Blob, start: int, end: int, effort: Effort, before: bytes = b"
         given = len(feed)
         effort.spend(given)
         kept = engine.copy()
+        if marks is not None:
+            marks.append(Mark(position, kept))
         while True:
             try:
                 out = engine.decompress(feed, _PRODUCE)
             except zlib.error:
-                place = position + _step(kept, window[position - base :][:given])
+                place = position + _step(kept.copy(), window[position - base :][:given])
                 return Inflated(Stop.BROKEN, place, size, crc, adler)
             size += len(out)
             crc = zlib.crc32(out, crc)

@@ -7,13 +7,15 @@ zlib is given zeros for it: the stream can be followed, its checksum cannot be h
 """
 
 import zlib
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vigie.formats.archive.deflate import LATE, Inflated, Stop, inflate
+from vigie.formats.archive.deflate import LATE, SLICE, Inflated, Mark, Stop, inflate
+from vigie.formats.archive.deflate_onset import onset
 from vigie.formats.contract import Effort
 from vigie.model import Blob
 
@@ -23,6 +25,8 @@ PRICE = 64
 """Searching a byte takes as long as inflating this many."""
 REACH = 512 * 1024
 """Bytes searched behind one break: zlib's blocks take 10 to 60 KB, those of other packers up to 300."""
+BACK = 128 * 1024
+"""Bytes before a break in which the first wrong byte is looked for."""
 BREAKS = 64
 """Breaks of one stream that are followed."""
 PROOF = 4096
@@ -41,7 +45,8 @@ class Trace:
     last: Inflated
     """How its last piece ended; only without breaks do its size and checksums mean the whole stream."""
     breaks: tuple[tuple[int, int], ...]
-    """Stretches `[from, to)` in which something is wrong; zlib noticed at most `LATE` after `from`."""
+    """Stretches `[from, to)` in which something is wrong: from where the output turns to rubbish, or else
+    from `LATE` before zlib noticed."""
 
 
 def trace(blob: Blob, start: int, end: int, effort: Effort, ends: Callable[[Inflated], bool]) -> Trace:
@@ -52,18 +57,22 @@ def trace(blob: Blob, start: int, end: int, effort: Effort, ends: Callable[[Infl
     Raises:
         Unreadable: the blob cannot be read.
     """
-    found = inflate(blob, start, end, effort)
+    marks: deque[Mark] = deque(maxlen=BACK // SLICE + 1)
+    found = inflate(blob, start, end, effort, marks=marks)
     breaks: list[tuple[int, int]] = []
-    floor = start
+    floor, piece = start, blob
     while found.stop is Stop.BROKEN or (found.stop is Stop.ENDED and not ends(found)):
-        begin = max(floor, found.end - LATE)
+        turned = onset(piece, marks[0], found.end, effort) if marks else None
+        begin = max(floor, found.end - LATE if turned is None else turned)
         place = _resume(blob, found.end, end, effort) if len(breaks) < BREAKS else None
         if place is None:
             breaks.append((begin, end))
             return Trace(replace(found, stop=Stop.BROKEN), tuple(breaks))
         floor = place // 8
         breaks.append((begin, floor))
-        found = inflate(_Shifted(blob, place % 8), floor, end, effort, _BEFORE)
+        piece = _Shifted(blob, place % 8)
+        marks.clear()
+        found = inflate(piece, floor, end, effort, _BEFORE, marks)
     return Trace(found, tuple(breaks))
 
 

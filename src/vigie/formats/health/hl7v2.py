@@ -1,7 +1,12 @@
 """HL7 v2 messages in vertical bar encoding, bare or framed by MLLP (HL7 v2.5.1 §2.5 to §2.10)."""
 
 import re
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from vigie.formats.compiled import compiled
 from vigie.formats.contract import EFFORT, HEAD, Format, Malformed
 from vigie.formats.health import attachments
 from vigie.formats.office import text
@@ -13,7 +18,6 @@ START, END = 0x0B, 0x1C
 # §2.16.9: field separator, then component, repetition, escape and subcomponent separators, often truncation.
 _HEADER = re.compile(r"[\s\x0b]{0,8}(?:MSH|FHS|BHS)([!-/:-@\[-`{-~])([!-/:-@\[-`{-~]{1,5})(?:\1|$)")
 _BREAK = re.compile(rb"[\r\n]")
-_LINE = re.compile(rb"[^\r\n\x0b\x1c]+")
 
 
 def _recognises(head: bytes) -> bool:
@@ -24,18 +28,19 @@ def _dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
     head = blob.at(0, HEAD)
     header = _HEADER.match(text.read_head(head[:512]))
     found = text.survey(blob, effort)
-    notes = list(found.notes)
-    flaws = list(found.flaws)
+    # Messages in one file may differ in their character set (MSH-18): a letter of another one is no damage.
+    broken, said = text.damage(blob, found)
+    flaws, notes = list(broken), list(said)
     if header is None:
-        if not flaws:
+        if not found.flaws:
             raise Malformed(0, "no MSH, FHS or BHS segment at the start")
         flaws.insert(0, Flaw(0, min(8, blob.size), "no MSH, FHS or BHS segment at the start"))
     elif found.charset is not Charset.UTF16:
         notes += _charset_notes(head, header[1], found.charset)
         notes += _loose_lines(blob, header[1].encode(), effort)
-        more, said = attachments.tested(blob, attachments.HL7, effort)
+        more, told = attachments.tested(blob, attachments.HL7, effort)
         flaws += more
-        notes += said
+        notes += told
         tail = blob.at(max(0, blob.size - 4096), 4096)
         if head[:1] == bytes([START]) and tail.rstrip(b"\r\n\0 ")[-1:] != bytes([END]):
             flaws.append(Flaw(blob.size - 1, blob.size, "MLLP frame without its end"))
@@ -59,19 +64,55 @@ def _charset_notes(head: bytes, separator: str, charset: Charset) -> list[str]:
 
 def _loose_lines(blob: Blob, separator: bytes, effort: int) -> list[str]:
     """Lines that begin no segment: text with line breaks inside a field, which real systems send."""
-    segment = re.compile(rb"[A-Z][A-Z0-9]{2}(?:" + re.escape(separator) + rb"|$)")
     at = 0
     while at < min(blob.size, max(effort, text.SLICE)):
         data = blob.at(at, text.SLICE)
         whole = _BREAK.search(data) if at else None  # the slice may begin inside a line
-        for line in _LINE.finditer(data, whole.start() if whole else 0):
-            if line.end() == len(data) and at + len(data) < blob.size:
-                break  # it goes on in the next slice, which begins behind it
-            words = line[0].removeprefix(b"\xef\xbb\xbf").strip()
-            if words and not segment.match(words):
-                return ["lines that begin no segment"]
+        first = whole.start() if whole else 0
+        # A line that goes on in the next slice, which begins behind it, is not looked at.
+        if _loose(np.frombuffer(data, np.uint8), first, ord(separator), at + len(data) < blob.size):
+            return ["lines that begin no segment"]
         at += len(data)
     return []
+
+
+@compiled
+def _loose(data: NDArray[np.uint8], first: Any, separator: Any, more: Any) -> bool:
+    """Whether a line behind `first` is neither blank nor begins with three of A-Z and 0-9 and a separator.
+
+    The last line does not count where `more` follows it.
+    """
+    at = first
+    size = data.size
+    while at < size:
+        # The bytes of MLLP end a line as well, and a byte order mark may begin one.
+        end = at
+        while (
+            end < size and data[end] != 0x0D and data[end] != 0x0A and data[end] != 0x0B and data[end] != 0x1C
+        ):
+            end += 1
+        if more and end == size:
+            return False
+        if end - at >= 3 and data[at] == 0xEF and data[at + 1] == 0xBB and data[at + 2] == 0xBF:
+            at += 3
+        stop = end
+        while at < stop and (data[at] == 0x20 or data[at] == 0x09 or data[at] == 0x0C):
+            at += 1
+        while at < stop and (data[stop - 1] == 0x20 or data[stop - 1] == 0x09 or data[stop - 1] == 0x0C):
+            stop -= 1
+        if at < stop:
+            if stop - at < 3 or not 0x41 <= data[at] <= 0x5A or (stop - at > 3 and data[at + 3] != separator):
+                return True
+            for i in range(at + 1, at + 3):
+                if not (0x41 <= data[i] <= 0x5A or 0x30 <= data[i] <= 0x39):
+                    return True
+        at = end + 1
+    return False
+
+
+def warm() -> None:
+    """Compile the loop, or load it from where it is kept, before the first file and confinement."""
+    _loose(np.frombuffer(b"MSH|", np.uint8), 0, 0x7C, False)
 
 
 FORMAT = Format(

@@ -19,6 +19,9 @@ LINKS = 3
 """Frames in a row that make a chain."""
 ODD = 8
 """Harmless breaks that a recording may have; beyond, more than one in a hundred frames is too many."""
+STEPPED = 2
+"""Breaks exactly as long as a frame that are not harmless: there the header of a frame was overwritten, for
+what is spliced goes on anywhere."""
 REACH = 16
 """Bytes of a header, at most."""
 
@@ -38,6 +41,8 @@ class Grammar:
     what: str = "audio frames"
     lenient: bool = True
     """Whether a break no longer than a frame is harmless, if there are few."""
+    lengths: frozenset[int] = frozenset()
+    """All lengths that frames of this stream may have, where they are few."""
 
 
 class Chain:
@@ -106,7 +111,8 @@ class Chain:
 
     def _settle(self) -> None:
         """Small breaks: harmless if few."""
-        if len(self._odd) > max(ODD, self.frames // 100):
+        stepped = sum(place - start in self.grammar.lengths for start, place in self._odd)
+        if len(self._odd) > max(ODD, self.frames // 100) or stepped >= max(STEPPED, self.frames // 1000):
             for start, place in self._odd:
                 self.findings.flaw(start, max(place, start + 64), "frames break off again and again")
         elif self._odd:

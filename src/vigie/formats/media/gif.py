@@ -127,14 +127,20 @@ class _Walk:
             pieces = self._sub_blocks()
         except Malformed as short:
             cut, pieces = short, []
+        lost = -1
         if cut is not None or self.cursor.peek(1) not in (b"\x21", b"\x2c", b"\x3b"):
-            pieces = self._strided(begin) or pieces
+            strided = self._strided(begin)
+            if not strided:
+                strided, lost = self._leading(begin)
+            pieces = strided or pieces
         if not pieces and cut is not None:
             self.found.region(begin, self.blob.size, Kind.CODED, "image that is cut")
             raise cut
         self.found.region(begin, self.cursor.offset, Kind.CODED, "image")
         if root:
             self._codes(pieces, root)
+        if lost >= 0:
+            self.found.flaw(lost, self.cursor.offset, "sub-blocks that leave their stride")
         return True
 
     def _sub_blocks(self) -> list[tuple[int, int]]:
@@ -171,6 +177,25 @@ class _Walk:
         pieces = [(begin + at * (length + 1) + 1, length) for at in range(last + 1)]
         self.cursor.offset = min(self.blob.size, behind + (rest + 2 if rest else 1))
         return [*pieces, (behind + 1, rest)] if rest else pieces
+
+    def _leading(self, begin: int) -> tuple[list[tuple[int, int]], int]:
+        """The sub-blocks of one length that lead an image, and where the first other byte stands.
+
+        Encoders write a shorter one only at the end, and that is not where it ends. Moves the cursor to where
+        blocks begin again. Nothing if the image is merely cut, or its sub-blocks have no common length.
+        """
+        length = self.blob.at(begin, 1)[0] if begin < self.blob.size else 0
+        data = np.frombuffer(self.blob.at(begin, min(STREAM, self.blob.size - begin)), np.uint8)
+        others = np.flatnonzero(data[:: length + 1] != length)
+        if length < _STRIDE or not others.size or others[0] < 2:
+            return [], -1
+        count = int(others[0])
+        lost = begin + count * (length + 1)
+        rest = self.blob.at(lost, 1)[0]
+        if lost + 1 + rest >= self.blob.size:
+            return [], -1
+        self.cursor.offset = self._resume(lost)
+        return [(begin + at * (length + 1) + 1, length) for at in range(count)], lost
 
     def _codes(self, pieces: list[tuple[int, int]], root: int) -> None:
         """Hold the codes of one image to the grammar of LZW (appendix F)."""

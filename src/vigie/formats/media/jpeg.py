@@ -26,6 +26,8 @@ SEGMENTS = 100_000
 """Segments read of one image; a progressive one of the largest size has some hundreds."""
 SKIP = 64 * 1024
 """Bytes searched for the next segment where one should stand."""
+COST = 4
+"""What decoding takes of the effort a byte: it is that much slower than reading."""
 _SLICE = 1024 * 1024
 _FIRST_SLICE = 16 * 1024
 _EOI, _SOS, _DHT, _DRI, _COM = 0xD9, 0xDA, 0xC4, 0xDD, 0xFE
@@ -177,9 +179,9 @@ class Walk:
     def _decoded(self, start: int, stop: int, header: bytes) -> list[Flaw]:
         """What decoding finds broken in a scan whose stuffing holds."""
         size = stop - start
-        if size > min(DECODED, self.effort.left) or stop == self.end:
+        if size > DECODED or size * COST > self.effort.left or stop == self.end:
             return []
-        self.effort.spend(size)
+        self.effort.spend(size * COST)
         result = decode(self.blob.at(start, size), self._coding, header)
         if result is None:
             return []

@@ -178,6 +178,11 @@ def _entry(width: int, symbol: int, *, direct: bool) -> int:
 @compiled
 def _filled(data: Octets, at: Any, last: Any, bits: Any, have: Any, lent: Any) -> Any:
     """At least 32 bits at hand: of the scan without its stuffing (F.1.2.3), then 1 bits that are lent."""
+    if have < 32 and at + 4 <= last:
+        one, two, three, four = data[at], data[at + 1], data[at + 2], data[at + 3]
+        if one != 0xFF and two != 0xFF and three != 0xFF and four != 0xFF:
+            word = np.int64(one) << 24 | np.int64(two) << 16 | np.int64(three) << 8 | np.int64(four)
+            return at + 4, (bits & 0xFFFFFFFF) << 32 | word, have + 32, lent
     while have < 32:
         value = np.int64(0xFF)
         if at < last:
@@ -258,11 +263,10 @@ def _interval(
             if table >= 0 and ended > 0:
                 ended -= 1
                 continue
+            soon, limit, shift, entry_of = direct[table], limits[table], shifts[table], entries[table]
             while table >= 0 and index <= high:
                 at, bits, have, lent = _filled(data, at, last, bits, have, lent)
-                entry = _looked_up(
-                    bits >> have - 16 & 0xFFFF, direct[table], limits[table], shifts[table], entries[table]
-                )
+                entry = _looked_up(bits >> have - 16 & 0xFFFF, soon, limit, shift, entry_of)
                 have -= entry & 0xFF
                 index += entry >> 8
                 run = (entry >> 8) - _END_OF_BLOCK

@@ -62,8 +62,9 @@ def grammar_like(header: bytes) -> Grammar | None:
         return None
     lengths = _lengths(header[1] & 0xFE, header[2] >> 2 & 3)
     sync = re.compile(b"\xff[" + re.escape(bytes((header[1] & 0xFE, header[1] | 1))) + b"]")
+    known = frozenset(lengths.values())
     return Grammar(
-        sync, lambda data, index: lengths.get(data[index : index + 3], 0), max(lengths.values()), tag
+        sync, lambda data, index: lengths.get(data[index : index + 3], 0), max(known), tag, lengths=known
     )
 
 

@@ -12,6 +12,7 @@ from itertools import accumulate
 from vigie.formats.archive.deflate import Stop, crc32
 from vigie.formats.archive.deflate_resume import Trace, trace
 from vigie.formats.contract import EFFORT, Effort, Format, Malformed
+from vigie.formats.media.png_rows import bad_rows
 from vigie.formats.media.stuffing import narrowed
 from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
@@ -20,8 +21,8 @@ RAW = 64 * 1024 * 1024
 """Largest decoded image that is inflated; the CRCs of its chunks are verified in any case."""
 CHUNKS = 200_000
 """Chunks walked; a PNG of 8 KiB chunks reaches that at 1.6 GB."""
-LONG = 16 * 1024
-"""A chunk longer than this whose CRC fails is searched for the place."""
+LONG = 12 * 1024
+"""A chunk longer than this whose CRC fails is searched for the place; libpng writes chunks of 8 KiB."""
 SHORT = 4096
 """Chunks up to this size are verified whatever the effort is."""
 FLAWS = 1024
@@ -86,6 +87,8 @@ class _Walk:
         self.notes: list[str] = []
         self.checked = 0
         self.expected: int | None = None
+        self.pitch = 0
+        """Bytes of a row with its filter type; 0 where rows differ (interlaced)."""
         self.data: list[tuple[int, int]] = []
 
     def chunks(self) -> None:
@@ -140,13 +143,17 @@ class _Walk:
 
     def _narrow(self, joined: "_Joined") -> None:
         """Cut the flaws of long chunks down to where the stream breaks, if that can be told."""
-        breaks = [
-            piece
-            for start, end in trace(
-                joined, 2, joined.size, self.effort, lambda found: joined.size - found.end <= _SLACK
-            ).breaks
-            for piece in joined.places(start, end)
-        ]
+        found = trace(
+            joined, 2, joined.size, self.effort, lambda last: joined.size - last.end <= _SLACK
+        ).breaks
+        stream = _Joined(self.blob, tuple(joined.places(2, joined.size)))
+        rows = bad_rows(stream, self.pitch, self.effort) if self.pitch else None
+        if rows is not None:
+            # The rows tell the first place better, and also where zlib took no notice.
+            start, end = rows[0] + 2, rows[1] + 2
+            found = ((start, found[0][1]), *found[1:]) if found else ((start, end),)
+        found = tuple(place for place in found if place[0] < place[1])
+        breaks = [piece for start, end in found for piece in joined.places(start, end)]
         flaws: list[Flaw] = []
         for flaw in self.flaws:
             inside = [(max(a, flaw.start), min(b, flaw.end)) for a, b in breaks]
@@ -185,6 +192,9 @@ class _Walk:
         if offset == 8:
             if kind == b"IHDR" and end == 33:
                 self.expected = raw_size(self.blob.at(16, 13))
+                height = int.from_bytes(self.blob.at(20, 4), "big")
+                if self.expected is not None and not self.blob.at(28, 1)[0]:
+                    self.pitch = self.expected // height
                 if self.expected is None:
                     self.flaws.append(Flaw(offset, end, "an impossible image header"))
             elif kind == b"CgBI":

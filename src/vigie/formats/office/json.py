@@ -1,14 +1,15 @@
 """JSON, also with comments, and several documents one after another (RFC 8259, RFC 7464, NDJSON)."""
 
+import codecs
 import json
 import re
 
 from vigie.formats.contract import EFFORT, HEAD, Format
-from vigie.formats.office import text
+from vigie.formats.office import json_grammar, text
 from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
-MAX_PARSED = 64 * 1024 * 1024
-"""Bytes up to which a document is parsed; of a longer one only the text and both ends are looked at."""
+MAX_PARSED = 16 * 1024 * 1024
+"""Bytes up to which what does not follow the grammar byte by byte is parsed once more, by Python's parser."""
 
 MAX_RELAXED = 4 * 1024 * 1024
 """Bytes up to which comments and trailing commas are looked for in what does not parse."""
@@ -76,15 +77,41 @@ def read(blob: Blob, name: str, effort: int = EFFORT) -> Anatomy:
     # What was overwritten is told from its bytes: where the grammar breaks adds nothing but a wrong place.
     flaws, said = text.damage(blob, found)
     notes = list(said)
-    if blob.size > min(MAX_PARSED, effort):
+    if blob.size > effort:
         notes.append("too large to be parsed: only its text and its ends were looked at")
         flaws = (*flaws, *_ends(blob, found.codec))
     elif not flaws:
-        flaws = _parse(blob.at(0, blob.size), found.codec, notes)
+        # UTF-8 without a flaw is followed as it is; everything else, and what breaks, is parsed.
+        plain = found.codec == "utf-8" and not found.flaws
+        broken = _follow(blob, notes) if plain else ()
+        if blob.size > MAX_PARSED:
+            flaws = broken
+            if not plain:
+                notes.append("too large to be parsed in its character set")
+        elif broken or not plain:
+            flaws = _parse(blob.at(0, blob.size), found.codec, notes)
         if flaws and found.flaws:
             flaws, notes = found.flaws, list(found.notes)
     region = Region(0, blob.size, Kind.STRUCTURED, "JSON", found.charset)
     return Anatomy(name, (region,), flaws, notes=tuple(notes))
+
+
+def _follow(blob: Blob, notes: list[str]) -> tuple[Flaw, ...]:
+    """Where the text leaves the grammar; nothing is noted where it does."""
+    follower = json_grammar.Follower()
+    at = 3 if blob.at(0, 3) == codecs.BOM_UTF8 else 0
+    while at < blob.size:
+        data = blob.at(at, text.SLICE)
+        wrong = follower.feed(data)
+        if wrong >= 0:
+            at += wrong
+            return (Flaw(at, min(at + 64, blob.size), "nested too deep" if follower.deep else "no JSON"),)
+        at += len(data)
+    if not (follower.whole and follower.documents):
+        return (Flaw(blob.size - 1, blob.size, "no JSON: it ends too early"),)
+    if follower.documents > 1:
+        notes.append("several documents one after another")
+    return ()
 
 
 def _parse(data: bytes, codec: str, notes: list[str]) -> tuple[Flaw, ...]:

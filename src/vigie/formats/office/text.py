@@ -13,6 +13,7 @@ from vigie.formats.contract import EFFORT, HEAD, Dissect, Format, Malformed
 from vigie.formats.office import charsets, text_wide
 from vigie.formats.office.armour import armoured
 from vigie.formats.office.charsets import wide
+from vigie.formats.office.text_bytes import BAD, tally
 from vigie.formats.office.text_wide import MAX_FLAWS, SLICE, START
 from vigie.model import Anatomy, Blob, Charset, Flaw, Kind, Region
 
@@ -36,9 +37,6 @@ MAX_LOCATED = 16
 PIECE = 64 * 1024
 """What is read at a time of a text that is longer than the effort allows."""
 
-_TOLERATED = b"\x08\x1a\x1c\x1d\x1e\x1f"  # backspace, DOS end of file, MLLP and separators: rare
-_BAD = bytes(c for c in (*range(0x20), 0x7F) if c not in b"\t\n\v\f\r\x1b" + _TOLERATED)
-_GOOD = bytes(c for c in range(256) if c not in _BAD)
 _ASCII = bytes(range(0x80))
 _HIGH = bytes(range(0x80, 0x100))
 _CONTINUATION = bytes(range(0x80, 0xC0))
@@ -46,7 +44,7 @@ _NOT_C1 = bytes(c for c in range(256) if not 0x80 <= c < 0xA0)
 
 # Impossible bytes that stand at most 64 apart make one stretch. The sets exclude one another, so little is
 # ever tried twice.
-_SET = b"".join(rb"\x%02x" % c for c in _BAD)
+_SET = b"".join(rb"\x%02x" % c for c in BAD)
 _BAD_START = re.compile(rb"[" + _SET + rb"]")
 _STRETCH = re.compile(rb"[" + _SET + rb"](?:[^" + _SET + rb"]{0,64}[" + _SET + rb"])*")
 _STRETCH_HIGH = re.compile(
@@ -71,7 +69,7 @@ _MARGIN = 40
 """Bytes around an impossible one that are not asked for their character set."""
 
 _CELL = 16
-_PRINTED = bytes(c for c in range(0x80) if c not in _BAD)
+_PRINTED = bytes(c for c in range(0x80) if c not in BAD)
 
 _PADDING = 64
 """Zeros at either end from which on they are padding: a log written in place, or cut while it was open."""
@@ -104,16 +102,17 @@ def clean(head: bytes) -> bool:
     if codec:
         unit = charsets.unit(codec)
         units = head[: len(head) // unit * unit].decode(codec, "surrogatepass" if unit == 2 else "replace")
-        bad = text_wide.BAD_UNITS.search(units)
+        odd = text_wide.BAD_UNITS.search(units)
         if unit == 4:
-            return bad is None and "\ufffd" not in units
-        return bad is None or (bad.start() == len(units) - 1 and len(head) >= HEAD - 1)
+            return odd is None and "\ufffd" not in units
+        return odd is None or (odd.start() == len(units) - 1 and len(head) >= HEAD - 1)
     if charsets.shifting(head):
         head = head.translate(charsets.UNSHIFT)
-    if head.translate(None, _GOOD):
+    bad, tolerated, high = tally(head)
+    if bad or tolerated > len(head) // 64 + 2:
         return False
-    if len(head) - len(head.translate(None, _TOLERATED)) > len(head) // 64 + 2:
-        return False
+    if not high:
+        return True
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD)
     except UnicodeDecodeError:
@@ -169,15 +168,14 @@ def survey(blob: Blob, effort: int = EFFORT) -> TextSurvey:
     wrong: list[tuple[int, int]] = []
     valid = invalid = holes = high = size = 0
     for at, data in _slices(blob, spans):
-        if data.isascii():
-            if data.translate(None, _GOOD):
-                dirty.append((at, len(data)))
-            continue
-        if data.translate(None, _GOOD):
+        bad_here, _, high_here = tally(data)
+        if bad_here:
             dirty.append((at, len(data)))
+        if not high_here:
+            continue
         try:
             data.decode("utf-8")
-            valid += len(data.translate(None, _ASCII))
+            valid += high_here
         except UnicodeDecodeError:
             wrong.append((at, len(data)))
             healthy, stretches = _healthy(data)
