@@ -14,7 +14,8 @@ from vigie.formats.media.jpeg import BEHIND, FORMAT, dissect
 from vigie.formats.media.jpeg import image as walk_image
 from vigie.formats.media.jpeg_tables import segment_fault
 from vigie.formats.media.stuffing import BLOCK
-from vigie.model import Kind
+from vigie.judge import judge
+from vigie.model import Kind, State
 
 
 def photo(size: int = 500, **options: Any) -> bytes:
@@ -214,6 +215,27 @@ def test_small_scans_are_decoded(options: dict[str, Any]) -> None:
         near += bool(flaws) and flaws[0].start < start + 512 + BEHIND and flaws[0].end > start
     assert found >= 36
     assert near >= 20
+
+
+def test_a_flipped_bit_in_a_large_scan_is_damage() -> None:
+    data = photo(700)
+    dice = random.Random(3)
+    states = set()
+    for _ in range(20):
+        hit = bytearray(data)
+        # Not one that breaks the stuffing: that shows, too, but as the block of 4 KiB around it.
+        at = next(
+            at
+            for at in iter(lambda: dice.randrange(1000, len(data) - 10), 0)
+            if 0 < data[at] < 0x7F and data[at - 1] != 0xFF
+        )
+        hit[at] ^= 1 << dice.randrange(6)
+        states.add(judge(Bytes(bytes(hit)), "a.jpg").state)
+    assert states == {State.INTACT, State.DAMAGED}  # half of them only change a coefficient
+    short = judge(Bytes(unstuffed(data, len(data) // 2, 1)), "a.jpg")
+    assert short.state is State.DAMAGED
+    long = noise(data, len(data) // 2, len(data) // 2 + 4096)
+    assert judge(Bytes(long), "a.jpg").state is State.ENCRYPTED
 
 
 def test_a_scan_that_misses_blocks() -> None:

@@ -21,6 +21,8 @@ TEXT_CELLS = 3
 """Text cells of 16 bytes that must be struck before a text is called encrypted."""
 MANY = 16
 """Blocks of coded data whose uniformity hardly ever is chance."""
+AROUND = 64 * BLOCK
+"""Bytes on either side of a flaw from which it is learnt what is healthy there."""
 NEAREST = BLOCK
 """Bytes behind the start of a flaw, within which its random part begins if it does not begin right there."""
 NEAR = 192
@@ -89,7 +91,7 @@ def random_flaws(anatomy: Anatomy, randomness: Randomness) -> tuple[list[Range],
         elif flaw.end - flaw.start >= CELL and randomness.fine_share(flaw.start, flaw.end) >= MOSTLY:
             # Coded bytes look random anyway: only what is as uniform as chance amid them says encrypted. What
             # ends too early (an empty range) says nothing.
-            parts = _random_parts(flaw, randomness)
+            parts = _random_parts(flaw, inside, randomness)
             if not parts:
                 mixed.append(Range(flaw.start, flaw.end))
             else:
@@ -99,14 +101,19 @@ def random_flaws(anatomy: Anatomy, randomness: Randomness) -> tuple[list[Range],
     return random, False
 
 
-def _random_parts(flaw: Flaw, randomness: Randomness) -> list[Range] | None:
+def _random_parts(flaw: Flaw, inside: Region | None, randomness: Randomness) -> list[Range] | None:
     """What of a flaw in coded data is random: nothing, parts, all of it; None: patches too fine to tell."""
     whole = Range(flaw.start, flaw.end)
     if flaw.throughout:
         return [whole] if randomness.uniform(*whole) is not False else None
-    parts = randomness.random_parts(*whole)
+    # What the healthy data around it is like, tells what of it is not.
+    start = max(whole.start - AROUND, inside.start) if inside else whole.start
+    end = min(whole.end + AROUND, inside.end) if inside else whole.end
+    parts = randomness.random_parts(start, max(end, whole.end))
     if parts is not None:
-        return parts
+        near = [part for part in parts if part.start < whole.end + BLOCK and part.end > whole.start - BLOCK]
+        if near or whole.end - whole.start >= MANY * BLOCK:
+            return near
     if randomness.fine_share(flaw.start, min(flaw.end, flaw.start + RUN)) < SOME:
         # What broke it may be no random bytes, but zeros before compressed data; a long tail that is uniform
         # is no compressed data, though.
@@ -172,7 +179,8 @@ def extent(where: int, randomness: Randomness, *, textual: bool) -> Shape:
     hits = randomness.binary_hits(0, size)
     dense = sum(hit.end - hit.start for hit in hits) >= DENSE * size
     parts = randomness.random_parts(0, size) if dense else None
-    if parts:
+    # Parts that leave out the very place that failed are chance: it is struck in pieces finer than a block.
+    if parts and any(part.start <= where < part.end for part in parts):
         return with_rhythm(shape(parts, size), randomness)
     start = 0 if where < NEAR else max(0, where - NEAR)
     for hit in merged(hits, CELL):

@@ -18,6 +18,10 @@ from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
 DECODED = 64 * 1024 * 1024
 """Scans up to this size are decoded: they are read into memory for it."""
+SMALL = 64 * 1024
+"""Scans up to this size, where an overwrite of 1 % may be too short to break the stuffing, are shown around
+the block that burst. In a larger one a flipped bit is likelier, and not told from a short overwrite: it is
+damage, and an empty range."""
 BEFORE, BEHIND = 512, 128
 """Bytes shown around the block that burst first: decoding goes astray a little before it shows."""
 CHAIN = 64
@@ -188,10 +192,11 @@ class Walk:
         if result.places:
             # Behind the first place the codes may be out of step for long: what follows says nothing.
             at = start + result.places[0]
-            where = max(start, at - BEFORE), min(stop, at + BEHIND)
+            where = (max(start, at - BEFORE), min(stop, at + BEHIND)) if size <= SMALL else (at, at)
             return [Flaw(*where, "Huffman codes of the scan that no encoder writes")]
         if result.short:
-            return [Flaw(stop, stop, "the scan holds another number of blocks than the image")]
+            # In the scan: the marker behind it is sound, though what surrounds it looks random.
+            return [Flaw(stop - 1, stop - 1, "the scan holds another number of blocks than the image")]
         return []
 
     def _glimpsed(self, start: int) -> int:
