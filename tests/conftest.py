@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import random
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,14 @@ def interruptible() -> None:
 def state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What no test names a state folder for goes to one of this run, not to that of the machine."""
     os.environ["VIGIE_STATE"] = str(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(autouse=True)
+def same_dice(request: pytest.FixtureRequest) -> None:
+    """The dice of a test's module fall the same in every test, whatever was run before it."""
+    for name, value in vars(request.module).items():
+        if isinstance(value, random.Random):
+            value.seed(name)
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,7 @@ def test_overwritten_stretches_are_flaws_where_they_are(encoding: str, on: int, 
         "cp1252": Charset.LATIN1,
         "utf-16-le": Charset.UTF16,
     }
-    assert found.charset is kind[encoding]
+    assert found.charset is kind[encoding] or encoding == "ascii"  # nothing tells which it was
     assert 2 <= len(found.flaws) <= text.MAX_FLAWS
     near = 64
     for flaw in found.flaws:

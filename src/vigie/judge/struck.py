@@ -111,7 +111,8 @@ def _random_parts(flaw: Flaw, inside: Region | None, randomness: Randomness) -> 
     end = min(whole.end + AROUND, inside.end) if inside else whole.end
     parts = randomness.random_parts(start, max(end, whole.end))
     if parts is not None:
-        near = [part for part in parts if part.start < whole.end + BLOCK and part.end > whole.start - BLOCK]
+        met = (Range(max(part.start, whole.start), min(part.end, whole.end)) for part in parts)
+        near = [part for part in met if part.end > part.start]
         if near or whole.end - whole.start >= MANY * BLOCK:
             return near
     if randomness.fine_share(flaw.start, min(flaw.end, flaw.start + RUN)) < SOME:
