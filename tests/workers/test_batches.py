@@ -1,4 +1,5 @@
 import errno
+import importlib
 import multiprocessing
 import os
 import resource
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -14,7 +16,6 @@ import pytest
 
 from vigie.config import CheckSettings
 from vigie.errors import VigieError
-from vigie.judge import kernels
 from vigie.model import Entry, Likeness, Skipped, State, Verdict
 from vigie.sources.folder import FileBlob, walk
 from vigie.workers import Workers, entry, pool, wire, worker
@@ -52,7 +53,7 @@ def misbehave(
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers are forked from this very process, so that what is patched here is patched in them."""
-    kernels.warm()  # as the server does that they are forked from otherwise
+    importlib.import_module("vigie.workers.preload")  # as in the server that they are forked from otherwise
     genuine = multiprocessing.get_context
 
     class Context:
@@ -211,6 +212,7 @@ def test_a_worker_that_cannot_be_forked_is_a_clear_error(monkeypatch: pytest.Mon
         raise OSError(errno.EAGAIN, "no more processes")
 
     monkeypatch.setattr(ForkServerProcess, "start", refuse)
+    resource_tracker.ensure_running()  # it has a descriptor of its own, for as long as we live
     descriptors = len(os.listdir("/proc/self/fd"))
     with Workers(CheckSettings()) as none, pytest.raises(VigieError, match="could not be forked") as caught:
         none.start()
