@@ -183,6 +183,19 @@ class Randomness:
         away = abs(float(found.mean()) - UNIFORM_MEAN)
         return away <= 4 * UNIFORM_DEVIATION / float(np.sqrt(found.size))
 
+    def uniform_window(self, start: int, end: int) -> Range | None:
+        """The stretch of one block's length inside `[start, end)` that is as uniform as random bytes, if any.
+
+        For a place whose blocks are all struck, and none of them whole: random bytes keep to no block.
+        """
+        data = np.frombuffer(self.blob.at(start, max(0, min(end - start, _NEAR))), np.uint8)
+        places = range(0, data.size - BLOCK + 1, BLOCK // 8)
+        values = [float(_chi2(kernels.block_histograms(data[at : at + BLOCK]))[0]) for at in places]
+        if not values or min(values) > UNIFORM_MEAN + 4 * UNIFORM_DEVIATION:
+            return None
+        at = start + places[int(np.argmin(values))]
+        return Range(at, at + BLOCK)
+
     def chi2(self, start: int, end: int) -> float | None:
         """Mean chi-square of whole blocks inside `[start, end)`, of many some; None where there is none."""
         found = self._sampled(start, end)

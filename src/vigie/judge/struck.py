@@ -105,7 +105,10 @@ def _random_parts(flaw: Flaw, inside: Region | None, randomness: Randomness) -> 
     """What of a flaw in coded data is random: nothing, parts, all of it; None: patches too fine to tell."""
     whole = Range(flaw.start, flaw.end)
     if flaw.throughout:
-        return [whole] if randomness.uniform(*whole) is not False else None
+        if randomness.uniform(*whole) is not False:
+            return [whole]
+        window = randomness.uniform_window(*whole)
+        return [window] if window else None
     # What the healthy data around it is like, tells what of it is not.
     start = max(whole.start - AROUND, inside.start) if inside else whole.start
     end = min(whole.end + AROUND, inside.end) if inside else whole.end
