@@ -259,7 +259,7 @@ def test_random_bytes_behind_kept_frames(tmp_path: Path) -> None:
     data = log(tmp_path)
     start = 32 + 2 * 4120
     hit = data[:start] + random.Random(1).randbytes(len(data) - start)
-    # A frame of an earlier round, overwritten, is nobody's any more; which are depends on the salt of the day.
+    # A frame of an earlier round, overwritten, is nobody's any more; which are, the salt of the day decides.
     flawed = sum(f.end - f.start for f in sqlite_wal.dissect(Bytes(hit)).flaws)
     assert 0.8 * (len(data) - start) < flawed <= len(data) - start
     zero = data + bytes(3 * 4120)
