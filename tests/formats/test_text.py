@@ -1,6 +1,5 @@
 """Plain text: character sets, places that no text has, and what is not text."""
 
-import base64
 import random
 
 import pytest
@@ -234,35 +233,6 @@ def test_with_little_effort_places_all_over_a_text_are_read(encoding: str) -> No
         broken = Counted(data[:-3000] + CHAOS.randbytes(2048) + data[-952:])
         assert text.survey(broken, effort).flaws
     assert text.survey(Bytes(data), len(data) - 1000).flaws == ()
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        (base64.encodebytes(CHAOS.randbytes(90_000)), True),
-        (base64.b64encode(CHAOS.randbytes(90_000)), True),
-        (base64.urlsafe_b64encode(CHAOS.randbytes(900)), True),
-        (CHAOS.randbytes(9000).hex().encode(), True),
-        (CHAOS.randbytes(9000).hex("\n", 30).encode(), True),
-        (b"name: x\n\n" + base64.encodebytes(CHAOS.randbytes(90_000)), True),
-        (b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(CHAOS.randbytes(9000)), False),
-        (base64.encodebytes(CHAOS.randbytes(90)), False),
-        (base64.encodebytes(b"a" * 9000), False),
-        (CHAOS.randbytes(9600).hex("\n", 32).encode(), False),
-        ((FRENCH * 900).encode(), False),
-        (b"ACGT" * 9000, False),
-        (
-            b"ThisIsATextWithoutAnyBlanksInItAndWithoutDigitsWhichIsNoArmourAtAllQuickZephyrsBlowVexingDaftJim"
-            * 90,
-            False,
-        ),
-        (FRENCH.encode() * 900 + base64.encodebytes(CHAOS.randbytes(9000)), False),
-        (b"\n" * 9000, False),
-        (b"", False),
-    ],
-)
-def test_armour_from_end_to_end_is_known(data: bytes, *, expected: bool) -> None:
-    assert text.armoured(Bytes(data)) is expected
 
 
 def test_read_head_never_fails() -> None:

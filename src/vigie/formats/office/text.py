@@ -11,7 +11,6 @@ from functools import lru_cache
 
 from vigie.formats.contract import EFFORT, HEAD, Dissect, Format, Malformed
 from vigie.formats.office import charsets, text_wide
-from vigie.formats.office.armour import armoured
 from vigie.formats.office.charsets import wide
 from vigie.formats.office.text_bytes import BAD, tally
 from vigie.formats.office.text_wide import MAX_FLAWS, SLICE, START
@@ -22,7 +21,6 @@ __all__ = [
     "MAX_FLAWS",
     "SLICE",
     "TextSurvey",
-    "armoured",
     "clean",
     "damage",
     "plain",
