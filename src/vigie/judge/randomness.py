@@ -9,16 +9,15 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from vigie.judge import kernels
+from vigie.judge import kernels, uniformity
 from vigie.judge.kernels import BLOCK, CELL, FINE
 from vigie.judge.sampling import windows
+from vigie.judge.uniformity import SURE, UNIFORM_DEVIATION, UNIFORM_MEAN
 from vigie.model import MAP_CELLS, Blob, Charset, Range
 
 _SLICE = 1024 * 1024
 _GATHER = 256
 """Blocks of a sample that are measured in one go."""
-UNIFORM_MEAN, UNIFORM_DEVIATION = 255.0, 22.6
-"""Chi-square of a block of random bytes: 255 degrees of freedom, variance twice that."""
 TEXT_HIT = 4
 """Impossible bytes among 16 that make a text cell a hit: random ones have 8."""
 DOTTED = 0.25
@@ -27,16 +26,8 @@ _NEAR = 64 * 1024
 """Bytes that are read to look at one place."""
 _BLOCKS = 64
 """Blocks that a test of uniformity looks at: with more it only gets slower."""
-_SURE = 12.0
-"""Natural logarithm of the odds that a tail is compressed rather than random, at which it is believed."""
-_CHANGE = 4.0
-"""Nats that a change between random and compressed costs: one block has to be worth it."""
-_ROUNDS = 4
 _MOST = 64 * 1024 * 1024
 """Bytes in which random parts are told from compressed ones."""
-_OVERFIT = 170.0
-"""A histogram that is learnt from random bytes fits them better than the uniform one: by 127 (half of the 255
-degrees of freedom) on average, with a deviation of 11; this is four of them more."""
 _FEW = 3
 """Blocks among which a random one can be told from the others at all."""
 _APART = 3.0
@@ -190,7 +181,7 @@ class Randomness:
         """
         data = np.frombuffer(self.blob.at(start, max(0, min(end - start, _NEAR))), np.uint8)
         places = range(0, data.size - BLOCK + 1, BLOCK // 8)
-        values = [float(_chi2(kernels.block_histograms(data[at : at + BLOCK]))[0]) for at in places]
+        values = [float(uniformity.chi2(kernels.block_histograms(data[at : at + BLOCK]))[0]) for at in places]
         if not values or min(values) > UNIFORM_MEAN + 4 * UNIFORM_DEVIATION:
             return None
         at = start + places[int(np.argmin(values))]
@@ -218,7 +209,7 @@ class Randomness:
             return np.empty(0)
         step = max(1, (last - first) // _BLOCKS)
         rows = [self._histograms(at * BLOCK, at * BLOCK + BLOCK) for at in range(first, last, step)]
-        return _chi2(np.concatenate(rows))
+        return uniformity.chi2(np.concatenate(rows))
 
     def random_until(self, start: int, end: int) -> int:
         """Where the random bytes that begin at `start` end: at the latest at `end`; `start` if none do.
@@ -244,10 +235,10 @@ class Randomness:
         rows = self._histograms(first, min(end, first + _MOST))
         if rows.shape[0] < _FEW:
             return None
-        gain = _gain(rows)
-        random = _likeliest(-gain)
+        gain = uniformity.gain(rows)
+        random = uniformity.likeliest(-gain)
         calm = gain[~random]
-        if not calm.size or calm.sum() < _SURE or (not random.any() and calm.mean() < _APART):
+        if not calm.size or calm.sum() < SURE or (not random.any() and calm.mean() < _APART):
             return None
         parts = _runs(np.flatnonzero(random) * BLOCK + first, BLOCK)
         if parts and parts[0].start == first:
@@ -338,57 +329,6 @@ def _read(blob: Blob, wanted: tuple[tuple[int, int], ...]) -> Iterator[tuple[NDA
             for at in range(start, start + length, _SLICE):
                 data = blob.at(at, min(_SLICE, start + length - at))
                 yield at // BLOCK + np.arange(-(-len(data) // BLOCK)), data
-
-
-def _chi2(rows: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Pearson's chi-square of each histogram of a whole block against the uniform one."""
-    squares: NDArray[np.float64] = (rows.astype(np.float64) ** 2).sum(axis=1)
-    return squares * (256.0 / BLOCK) - BLOCK
-
-
-def _gain(rows: NDArray[np.int32]) -> NDArray[np.float64]:
-    """How much better "compressed, like most of this" explains each block than "random", in nats.
-
-    Two models of compressed data, and the one that fits better: its byte values are not equally frequent
-    (JPEG, PNG: hundreds of nats a block), or they are on the whole, but not block by block, since each
-    stretch has a code of its own (deflate of text: about one nat a block). The model is learnt from all
-    blocks, and then again from those that it fits. All zero where neither fits better than chance (xz, and
-    what is random).
-    """
-    chi2 = _chi2(rows)
-    like = np.ones(rows.shape[0], np.bool_)
-    gain = np.zeros(rows.shape[0])
-    for _ in range(_ROUNDS):
-        total = rows[like].sum(axis=0) + 1.0
-        weights = np.log(total * 256 / total.sum())
-        learnt: NDArray[np.float64] = rows @ weights
-        mean = float(chi2[like].mean())
-        shifted = ((chi2 - UNIFORM_MEAN) ** 2 - (chi2 - mean) ** 2) / (2 * UNIFORM_DEVIATION**2)
-        gains = float(learnt[like].sum()) - _OVERFIT, float(shifted[like].sum())
-        if mean < UNIFORM_MEAN + 4 * UNIFORM_DEVIATION / float(np.sqrt(like.sum())):
-            gains = gains[0], 0.0
-        if max(gains) <= _SURE:
-            break
-        gain = learnt if gains[0] > gains[1] else shifted
-        like = gain > 0
-        if not like.any():
-            break
-    return gain
-
-
-def _likeliest(score: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which blocks are in the state that `score` speaks for (Viterbi 1967, with two states)."""
-    off = on = 0.0
-    came = np.zeros((2, score.size), np.bool_)  # whether the best way to a state came from the other one
-    for index, value in enumerate(score.tolist()):
-        came[0, index], came[1, index] = on - _CHANGE > off, off - _CHANGE > on
-        off, on = max(off, on - _CHANGE), max(on, off - _CHANGE) + value
-    state = on > off
-    path = np.zeros(score.size, np.bool_)
-    for index in range(score.size - 1, -1, -1):
-        path[index] = state
-        state ^= bool(came[int(state), index])
-    return path
 
 
 def _runs(starts: NDArray[np.int64], width: int) -> list[Range]:

@@ -9,7 +9,7 @@ from statistics import median
 
 from vigie.judge import Explanation, Stretch
 from vigie.judge.kernels import BLOCK
-from vigie.judge.randomness import UNIFORM_DEVIATION, UNIFORM_MEAN
+from vigie.judge.uniformity import UNIFORM_DEVIATION, UNIFORM_MEAN
 from vigie.model import Kind, Range, Region, State
 from vigie.ui.report.language import LANGUAGES, Language
 
