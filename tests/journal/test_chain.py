@@ -1,5 +1,6 @@
 import multiprocessing
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -169,6 +170,22 @@ def test_a_chain_that_grows_while_it_is_verified_is_sound(tmp_path: Path) -> Non
         writer.join()
     assert counts == sorted(counts)
     assert counts[0] < counts[-1]
+
+
+@pytest.mark.parametrize("lock", ["SHARED", "IMMEDIATE", "EXCLUSIVE"])
+def test_a_new_journal_that_another_is_just_making_is_waited_for(tmp_path: Path, lock: str) -> None:
+    other = sqlite3.connect(tmp_path / "journal.sqlite", isolation_level=None, check_same_thread=False)
+    other.executescript("CREATE TABLE made (x); INSERT INTO made VALUES (1)")
+    if lock == "SHARED":
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM made").fetchall()
+    else:
+        other.execute(f"BEGIN {lock}")
+    release = threading.Timer(0.3, other.close)
+    release.start()
+    with Journal(tmp_path) as journal:
+        assert journal.append("x", {}).id == 1
+    release.join()
 
 
 def test_opening_it_twice_in_one_process_keeps_its_locks(journal: Journal) -> None:

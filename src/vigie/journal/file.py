@@ -2,11 +2,16 @@
 
 import os
 import sqlite3
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from vigie.errors import DiskFull, JournalBroken, NotPermitted, StateInUse, VigieError
+
+
+BUSY_SECONDS = 10.0
+"""How long to wait for another process that holds a file of ours, unless said."""
 
 
 class StateFile:
@@ -40,7 +45,7 @@ class StateFile:
         self._db.close()
 
     def wait_at_most(self, seconds: float) -> None:
-        """How long to wait for another process that holds the file; 10 s unless said."""
+        """How long to wait for another process that holds the file; `BUSY_SECONDS` unless said."""
         self._db.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
 
@@ -49,14 +54,29 @@ def _connect(path: Path, schema: str) -> sqlite3.Connection:
     # this process has on it, SQLite's among them (fcntl(2), "Record locking and file descriptors").
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    db = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(schema)
+        _prepare(db, schema)
     except sqlite3.Error:
         db.close()
         raise
     return db
+
+
+def _prepare(db: sqlite3.Connection, schema: str) -> None:
+    # Going over to WAL asks for the file alone, and SQLite says "locked" at once, without the busy handler,
+    # when two processes make a new file together (sqlite3_busy_handler: "might not be invoked"). So we ask again.
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.executescript(schema)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def explain(path: Path, error: Exception) -> VigieError:
