@@ -247,6 +247,17 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Attributes:
+    """What restoring a file gives back besides its bytes."""
+
+    mode: int
+    """Permission bits with set-uid, set-gid and sticky, as `chmod` takes them."""
+    uid: int
+    gid: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """A path in a snapshot. Two versions with the same non-empty `content` hold the same bytes."""
 
@@ -254,17 +265,69 @@ class Version:
     entry: Entry
     content: str
     """Identity of the bytes (content address), or empty where the source has none."""
+    packed: int | None = None
+    """Bytes that the content takes compressed, before deduplication; None where the source does not say."""
+    chunks: bytes = b""
+    """Ids of its pieces in order, 32 bytes each, by which versions share them; empty where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A path that the snapshot before held, and this one does not."""
+
+    path: str
 
 
 class Source(Protocol):
-    """Snapshots and the versions in them, read-only."""
+    """Snapshots and the versions in them, read-only: nothing in the source is locked, written or repaired."""
+
+    @property
+    def location(self) -> str:
+        """What people call it, without passwords."""
+        ...
+
+    @property
+    def damage(self) -> tuple[Skipped, ...]:
+        """Parts of the source itself that could not be read so far, and why."""
+        ...
 
     def snapshots(self) -> tuple[Snapshot, ...]:
         """All snapshots, oldest first."""
         ...
 
     def versions(self, snapshot: Snapshot) -> Iterator[Version | Skipped]:
-        """Every file of one snapshot, in path order."""
+        """Every file of one snapshot, in path order.
+
+        Raises:
+            NoSuchTarget: the snapshot is not of this source.
+        """
+        ...
+
+    def changes(self, before: Snapshot | None, after: Snapshot) -> Iterator[Version | Skipped | Gone]:
+        """What `after` holds that `before` did not hold with the same bytes, and what is gone; in path order.
+
+        All of `after` where `before` is None. What could not be read is told again each time. A folder of
+        `after` that cannot be read is one `Skipped`; nothing below it is `Gone` for that.
+
+        Raises:
+            NoSuchTarget: one of the snapshots is not of this source.
+        """
+        ...
+
+    def head(self, version: Version) -> OpenBlob:
+        """The first piece of a file as the source keeps it: all of a small one, the cheapest to read.
+
+        Raises:
+            Unreadable: it cannot be had.
+        """
+        ...
+
+    def attributes(self, version: Version) -> Attributes:
+        """Mode, owner and time of the file."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and child processes."""
         ...
 
 

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vigie.errors import NoSuchTarget, NotPermitted, RepositoryDamaged, Unreadable, WrongPassword
-from vigie.model import Entry, Skipped, Version
-from vigie.sources.restic import FileAttributes, ResticSource, repository, source
+from vigie.model import Attributes, Entry, Skipped, Version
+from vigie.sources.restic import ResticSource, repository, source, walk
 from vigie.sources.restic.crypto import Key
 from vigie.sources.restic.transport import LocalTransport, Refused, Unreachable
 
@@ -134,8 +134,8 @@ def test_a_repository_made_by_hand_is_read(forge: Forge, compress: bool) -> None
         assert {path: content(version) for path, version in found.items()} == {"/a": ONE + TWO, "/b": THREE}
         assert list(opened.read(found["/a"])) == [ONE, TWO]
         stored = len(zstandard.compress(ONE) + zstandard.compress(TWO)) if compress else 800
-        assert opened.sizes(found["/a"]) == (stored, 800)
-        assert opened.attributes(found["/a"]) == FileAttributes(0, 0, 0, 0)
+        assert found["/a"].packed == (stored if compress else None)
+        assert opened.attributes(found["/a"]) == Attributes(0, 0, 0, 0)
 
 
 def test_the_password_may_be_asked_for(forge: Forge) -> None:
@@ -313,8 +313,8 @@ def test_a_snapshot_without_its_tree_is_said(forge: Forge) -> None:
 
 
 def test_folders_nested_without_end_are_cut(forge: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "_MAX_DEPTH", 3)
-    monkeypatch.setattr(source, "_CACHED_NODES", 2)
+    monkeypatch.setattr(walk, "_MAX_DEPTH", 3)
+    monkeypatch.setattr(walk, "_CACHED_NODES", 2)
     trees = [tree(node("file", ONE))]
     for _ in range(4):
         trees.append(tree({"name": "d", "type": "dir", "subtree": sha(trees[-1])}))
@@ -531,7 +531,7 @@ def test_versions_of_elsewhere_are_refused(forge: Forge) -> None:
         version = next(iter(versions(opened).values()))
         foreign = Version(version.snapshot, Entry("/x", 0, 0, lambda: pytest.fail("opened")), "")
         with pytest.raises(TypeError):
-            opened.sizes(foreign)
+            opened.attributes(foreign)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vigie.errors import Unreadable
+from vigie.model import Attributes
 from vigie.sources.restic.index import MAX_BLOB, Index, Place
 from vigie.sources.restic.snapshot import parse_snapshot
-from vigie.sources.restic.tree import FileAttributes, Node, NodeKind, parse_tree
+from vigie.sources.restic.tree import Node, NodeKind, parse_tree
 
 A, B = "aa" * 32, "bb" * 32
 
@@ -35,9 +36,9 @@ def test_nodes_are_read_and_sorted() -> None:
         {"name": "a", "type": "dir", "mode": 2147484141, "subtree": B},
     )  # fmt: skip
     assert (folder.name, folder.kind, folder.subtree.hex()) == ("a", NodeKind.FOLDER, B)
-    assert folder.attributes == FileAttributes(0o755, 0, 0, 0)
+    assert folder.attributes == Attributes(0o755, 0, 0, 0)
     assert (file.name, file.kind, file.content.hex()) == ("b.txt", NodeKind.FILE, A + B)
-    assert file.attributes == FileAttributes(0o2640, 5, 6, 1_000_000_000)
+    assert file.attributes == Attributes(0o2640, 5, 6, 1_000_000_000)
     assert link.kind is NodeKind.OTHER
     assert not link.flaw
 

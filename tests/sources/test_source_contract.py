@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vigie.errors import NoSuchTarget
-from vigie.model import Skipped, Snapshot, Source, Version
+from vigie.model import Gone, Skipped, Snapshot, Source, Version
 from vigie.sources.restic import ResticSource
 
 Truth = tuple[dict[str, bytes], dict[str, bytes]]
@@ -123,3 +123,43 @@ def test_reading_everything_writes_nothing(source: Source, place: Path) -> None:
 def test_a_foreign_snapshot_is_refused(source: Source) -> None:
     with pytest.raises(NoSuchTarget):
         source.versions(Snapshot("0" * 64, 0))
+
+
+def test_changes_from_nothing_are_all_versions(source: Source) -> None:
+    for snapshot in source.snapshots():
+        assert list(source.changes(None, snapshot)) == list(source.versions(snapshot))
+
+
+def test_changes_tell_what_differs_and_nothing_else(source: Source, truth: Truth) -> None:
+    first, second = source.snapshots()
+    for before, after, old, new in ((first, second, *truth), (second, first, *reversed(truth))):
+        changes = list(source.changes(before, after))
+        told = {item.entry.path if isinstance(item, Version) else item.path: item for item in changes}
+        assert len(told) == len(changes)
+        assert list(told) == sorted(told, key=lambda path: os.fsencode(path).split(b"/"))
+        assert {path for path, item in told.items() if isinstance(item, Gone)} == old.keys() - new.keys()
+        versions = {path: item for path, item in told.items() if isinstance(item, Version)}
+        assert versions.keys() == {path for path in new if new[path] != old.get(path)}
+        assert all(read(version) == new[path] for path, version in versions.items())
+        assert {version.snapshot for version in versions.values()} <= {after}
+
+
+def test_nothing_changes_from_a_snapshot_to_itself(source: Source) -> None:
+    for snapshot in source.snapshots():
+        assert list(source.changes(snapshot, snapshot)) == []
+
+
+def test_the_head_is_how_the_file_begins(source: Source, truth: Truth) -> None:
+    for path, version in found(source, source.snapshots()[0]).items():
+        head = source.head(version)
+        data = truth[0][path]
+        assert head.size == len(data) or head.size >= 4096
+        assert head.at(0, head.size) == data[: head.size]
+        assert os.pread(head.fileno(), 4, 0) == data[:4]
+        head.close()
+
+
+def test_a_sound_source_has_no_damage_and_a_name(source: Source) -> None:
+    assert source.damage == ()
+    assert source.location
+    assert "p%20w" not in source.location

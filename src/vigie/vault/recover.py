@@ -10,22 +10,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from vigie.errors import ExitCode, Unreadable
-from vigie.model import Blob, Judge, State, Verdict, Version
+from vigie.model import Blob, Judge, Source, State, Verdict
 from vigie.sources.file import FileBlob
-from vigie.sources.restic import FileAttributes
 from vigie.timeline import Choice, Lost, Plan
 from vigie.vault.destination import PIECE, Destination, Place, Refused, Taken, digest, dress, write
-
-
-class Attributes(Protocol):
-    """Knows mode, owner and time of the files of a source."""
-
-    def attributes(self, version: Version) -> FileAttributes:
-        """Those of one version."""
-        ...
 
 
 class Outcome(StrEnum):
@@ -114,7 +105,7 @@ class Recovery:
         return ExitCode.CLEAN if complete else ExitCode.PARTIAL
 
 
-def recover(plan: Plan, source: Attributes, judge: Judge, destination: Destination) -> Iterator[Handed]:
+def recover(plan: Plan, source: Source, judge: Judge, destination: Destination) -> Iterator[Handed]:
     """Hand back the files of a plan, one by one, in path order; then name what is lost.
 
     A file goes under its whole old path below the destination: `/srv/a.pdf` to `DIR/srv/a.pdf`.
@@ -133,7 +124,7 @@ def named(lost: Lost) -> Handed:
     return Handed(lost.path, Outcome.LOST, lost.state, reason=lost.reason)
 
 
-def _hand_over(choice: Choice, source: Attributes, judge: Judge, destination: Destination) -> Handed:
+def _hand_over(choice: Choice, source: Source, judge: Judge, destination: Destination) -> Handed:
     size = choice.version.entry.size
 
     def handed(outcome: Outcome, reason: str = "", sha256: str = "", state: State | None = None) -> Handed:
@@ -173,7 +164,7 @@ class _Rejected(Exception):
 
 
 def _write(
-    choice: Choice, blob: Blob, place: Place, source: Attributes, judge: Judge, destination: Destination
+    choice: Choice, blob: Blob, place: Place, source: Source, judge: Judge, destination: Destination
 ) -> tuple[str, Verdict]:
     wanted = choice.verdict
     with destination.draft(place) as fd:

@@ -6,6 +6,5 @@ A *repository* is a set of files reached through a *transport*; a *key* opens th
 """
 
 from vigie.sources.restic.source import ResticSource
-from vigie.sources.restic.tree import FileAttributes
 
-__all__ = ["FileAttributes", "ResticSource"]
+__all__ = ["ResticSource"]

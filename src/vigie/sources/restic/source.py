@@ -4,27 +4,24 @@ import fcntl
 import hashlib
 import os
 import tempfile
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
 from vigie.errors import NoSuchTarget, Unreadable
-from vigie.model import Entry, Skipped, Snapshot, Version
+from vigie.model import Attributes, Entry, Gone, Skipped, Snapshot, Version
 from vigie.sources.file import FileBlob, in_words
+from vigie.sources.restic.crypto import OVERHEAD
 from vigie.sources.restic.location import connect, shown
 from vigie.sources.restic.repository import Repository
-from vigie.sources.restic.tree import FileAttributes, Node, NodeKind, parse_tree
+from vigie.sources.restic.tree import Node
+from vigie.sources.restic.walk import Lost, Trees, Walk
 
 IN_MEMORY = 32 * 1024 * 1024
 """Files up to this many bytes are assembled in memory, larger ones in the folder for temporary files."""
 
-_CACHED_NODES = 200_000
-"""Nodes of decoded trees kept: most folders do not change from one snapshot to the next."""
-_MAX_DEPTH = 4096
-"""Folders in folders; a path of one-letter names that Linux can open ends at half of it."""
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
 
@@ -34,7 +31,6 @@ class _Stored:
 
     repository: Repository = field(repr=False)
     node: Node
-    stored: int
     plain: int
 
     def ids(self) -> Iterator[bytes]:
@@ -44,13 +40,19 @@ class _Stored:
     def blobs(self) -> Iterator[bytes]:
         return self.repository.blobs(self.ids())
 
+    def head(self) -> FileBlob:
+        return self._assembled(self.repository.blobs(islice(self.ids(), 1)), in_memory=True)
+
     def __call__(self) -> FileBlob:
+        return self._assembled(self.blobs(), in_memory=self.plain <= IN_MEMORY)
+
+    def _assembled(self, blobs: Iterable[bytes], *, in_memory: bool) -> FileBlob:
         try:
-            fd = _memory() if self.plain <= IN_MEMORY else _disk(self.plain)
+            fd = _memory() if in_memory else _disk(self.plain)
             try:
-                for blob in self.blobs():
+                for blob in blobs:
                     _write(fd, blob)
-                return FileBlob.adopt(_read_only(fd, sealable=self.plain <= IN_MEMORY))
+                return FileBlob.adopt(_read_only(fd, sealable=in_memory))
             finally:
                 os.close(fd)
         except OSError as error:
@@ -87,31 +89,6 @@ def _read_only(fd: int, *, sealable: bool) -> int:
     return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
 
 
-class _Trees:
-    """Decoded trees by id, the least recently used dropped first."""
-
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
-        self._kept: OrderedDict[bytes, tuple[Node, ...]] = OrderedDict()
-        self._nodes = 0
-        self._lock = threading.Lock()
-
-    def get(self, identifier: bytes) -> tuple[Node, ...]:
-        with self._lock:
-            nodes = self._kept.get(identifier)
-            if nodes is not None:
-                self._kept.move_to_end(identifier)
-                return nodes
-        nodes = parse_tree(self._repository.tree(identifier))
-        with self._lock:
-            if identifier not in self._kept:
-                self._kept[identifier] = nodes
-                self._nodes += len(nodes) + 1
-            while self._nodes > _CACHED_NODES and len(self._kept) > 1:
-                self._nodes -= len(self._kept.popitem(last=False)[1]) + 1
-        return nodes
-
-
 class ResticSource:
     """All snapshots of a restic repository (format 1 or 2), read-only and without a lock.
 
@@ -135,7 +112,7 @@ class ResticSource:
         except BaseException:
             transport.close()
             raise
-        self._trees = _Trees(self._repository)
+        self._trees = Trees(self._repository)
         self._tree_of = {root.snapshot.id: root.tree for root in self._repository.roots}
 
     @property
@@ -153,22 +130,26 @@ class ResticSource:
         Raises:
             NoSuchTarget: the snapshot is not of this repository.
         """
-        tree = self._tree_of.get(snapshot.id)
-        if tree is None:
-            raise NoSuchTarget(
-                f"{self.location}@{snapshot.id[:8]}", "no such snapshot", "List them: vigie timeline"
-            )
-        return self._walk(snapshot, tree)
+        found = self._walk(None, self._tree(snapshot), snapshot)
+        return (item for item in found if not isinstance(item, Gone))
 
-    def sizes(self, version: Version) -> tuple[int, int]:
-        """Bytes its blobs take in the repository (unsealed) and bytes of the file; nothing is read for it.
+    def changes(self, before: Snapshot | None, after: Snapshot) -> Iterator[Version | Skipped | Gone]:
+        """What differs from one snapshot to the next, in path order; equal trees are not even read.
 
-        The first over the second tells how compressible the file is, where the repository compresses.
+        Raises:
+            NoSuchTarget: one of the snapshots is not of this repository.
         """
-        stored = _stored(version)
-        return stored.stored, stored.plain
+        return self._walk(self._tree(before) if before else None, self._tree(after), after)
 
-    def attributes(self, version: Version) -> FileAttributes:
+    def head(self, version: Version) -> FileBlob:
+        """The first blob of the file, verified: 512 KiB or more of it, all of a smaller one.
+
+        Raises:
+            Unreadable: it is missing or damaged.
+        """
+        return _stored(version).head()
+
+    def attributes(self, version: Version) -> Attributes:
         """Mode, owner and time of the file."""
         return _stored(version).node.attributes
 
@@ -192,48 +173,43 @@ class ResticSource:
     ) -> None:
         self.close()
 
-    def _walk(self, snapshot: Snapshot, tree: bytes) -> Iterator[Version | Skipped]:
-        # Depth first without recursion: a folder's nodes, and the path they are under.
-        levels: list[tuple[str, Iterator[Node]]] = []
-        found = self._enter("", tree, levels)
-        if found:
-            yield found
-        while levels:
-            folder, nodes = levels[-1]
-            node = next(nodes, None)
-            if node is None:
-                levels.pop()
-                continue
-            path = f"{folder}/{node.name}"
-            if node.flaw:
-                yield Skipped(path, node.flaw)
-            elif node.kind is NodeKind.FILE:
-                yield self._version(snapshot, path, node)
-            elif node.kind is NodeKind.FOLDER and (skipped := self._enter(path, node.subtree, levels)):
-                yield skipped
+    def _tree(self, snapshot: Snapshot) -> bytes:
+        tree = self._tree_of.get(snapshot.id)
+        if tree is None:
+            raise NoSuchTarget(
+                f"{self.location}@{snapshot.id[:8]}", "no such snapshot", "List them: vigie timeline"
+            )
+        return tree
 
-    def _enter(self, path: str, tree: bytes, levels: list[tuple[str, Iterator[Node]]]) -> Skipped | None:
-        if len(levels) >= _MAX_DEPTH:
-            return Skipped(path, "folders are nested too deep")
-        try:
-            levels.append((path, iter(self._trees.get(tree))))
-        except Unreadable as error:
-            return Skipped(path or "/", f"the list of its files cannot be read: {error.reason}")
-        return None
+    def _walk(self, old: bytes | None, new: bytes, snapshot: Snapshot) -> Iterator[Version | Skipped | Gone]:
+        walk = Walk(self._trees, old, new)
+        for item in walk:
+            if isinstance(item, Lost):
+                yield Gone(item.path)
+            elif item.node is None:
+                yield Skipped(item.path, item.flaw)
+            else:
+                version = self._version(snapshot, item.path, item.node)
+                if isinstance(version, Skipped):
+                    walk.mark()
+                yield version
 
     def _version(self, snapshot: Snapshot, path: str, node: Node) -> Version | Skipped:
-        stored = plain = 0
+        packed = plain = 0
+        compressed = True
         for start in range(0, len(node.content), 32):
             place = self._repository.index.find(node.content[start : start + 32])
             if place is None:
                 return Skipped(
                     path, f"a part of it is missing (blob {node.content[start : start + 4].hex()})"
                 )
-            stored += place.length - 32
+            packed += place.length - OVERHEAD
             plain += place.plain
+            compressed &= place.compressed
         # Its size is what opening it gives; that of the node differs where a file changed while it was saved.
-        entry = Entry(path, plain, node.attributes.mtime_ns, _Stored(self._repository, node, stored, plain))
-        return Version(snapshot, entry, hashlib.sha256(node.content).hexdigest())
+        entry = Entry(path, plain, node.attributes.mtime_ns, _Stored(self._repository, node, plain))
+        content = hashlib.sha256(node.content).hexdigest()
+        return Version(snapshot, entry, content, packed if compressed else None, node.content)
 
 
 def _stored(version: Version) -> _Stored:

@@ -7,18 +7,8 @@ from enum import Enum
 from typing import Any
 
 from vigie.errors import Unreadable
+from vigie.model import Attributes
 from vigie.sources.restic.document import identity, integer, parse, text, time_ns, unquote
-
-
-@dataclass(frozen=True, slots=True)
-class FileAttributes:
-    """What restoring a file gives back besides its bytes."""
-
-    mode: int
-    """Permission bits with set-uid, set-gid and sticky, as `chmod` takes them."""
-    uid: int
-    gid: int
-    mtime_ns: int
 
 
 class NodeKind(Enum):
@@ -35,7 +25,7 @@ class Node:
 
     name: str
     kind: NodeKind
-    attributes: FileAttributes
+    attributes: Attributes
     content: bytes = b""
     """Of a file: the ids of its blobs in order, 32 bytes each."""
     subtree: bytes = b""
@@ -44,7 +34,7 @@ class Node:
     """Why it cannot be read, in words; the name is then only for show."""
 
 
-_NO_ATTRIBUTES = FileAttributes(0, 0, 0, 0)
+_NO_ATTRIBUTES = Attributes(0, 0, 0, 0)
 
 # Go's os.FileMode keeps these three apart from the permission bits.
 _SPECIAL = ((1 << 23, stat.S_ISUID), (1 << 22, stat.S_ISGID), (1 << 20, stat.S_ISVTX))
@@ -98,7 +88,7 @@ def _read(name: str, document: dict[str, Any]) -> Node:
     if kind not in ("file", "dir"):
         return Node(name, NodeKind.OTHER, _NO_ATTRIBUTES)
     mode = integer(document.get("mode"), 1 << 32)
-    attributes = FileAttributes(
+    attributes = Attributes(
         mode & 0o777 | sum(posix for go, posix in _SPECIAL if mode & go),
         integer(document.get("uid"), 1 << 32),
         integer(document.get("gid"), 1 << 32),
