@@ -1,17 +1,20 @@
 """How fast `vigie check` is beside `sha256sum` and magika on the same warm trees, and what memory it takes.
 
-python benchmarks/throughput.py [FOLDER…] [--runs N] [--usr] [--wide] [--sparse] [--million]
+python benchmarks/throughput.py [FOLDER…] [--runs N] [--formats] [--usr] [--wide] [--sparse] [--million]
 
 Without a folder it makes two trees: small files of 0.5 to 8 KiB (text, CSV, HL7, JSON, PNG), and files above
 1 MiB (DICOM with native pixels and with JPEG frames, logs, CSV, SQLite, ZIP). Each command runs once to warm
-the cache and the compiled kernels, then N times; the median counts, start-up included. `--usr` adds the files
-above 1 MiB of /usr, `--wide` a folder of 100,000 files, `--sparse` a file of 20 GiB without a byte in it, and
+the cache and the compiled kernels, then N times; the median counts, start-up included. `--formats` measures
+the judge by itself instead, on one core and one file of 24 MB of each format. `--usr` adds the files above
+1 MiB of /usr, `--wide` a folder of 100,000 files, `--sparse` a file of 20 GiB without a byte in it, and
 `--million` (a quarter of an hour) the memory taken for 10,000, 100,000 and 1,000,000 files.
 """
 
 import argparse
 import importlib.util
 import os
+import random
+import resource
 import shutil
 import statistics
 import subprocess
@@ -26,6 +29,9 @@ from pathlib import Path
 import trees
 from rich.console import Console
 from rich.table import Table
+
+from vigie.judge import examine
+from vigie.sources.file import FileBlob
 
 CORES = len(os.sched_getaffinity(0))
 SETTLED = 2.1
@@ -152,6 +158,42 @@ def compared(title: str, places: Sequence[str], runs: int, scratch: Path) -> Tab
     return grid
 
 
+def by_format(size: int, runs: int, scratch: Path) -> Table:
+    """The judge without workers and start-up: processor time for one file of each format."""
+    # Imported here: it loads and compiles everything, which the other measurements have no need of.
+    from vigie.workers import preload  # noqa: F401, PLC0415 - see above
+
+    grid = Table(title=f"One file of {size / 1e6:.0f} MB each, one core, best of {runs}")
+    for header in ("format", "sha256sum, MB/s", "default, MB/s", "× sha256sum", "full, MB/s", "× sha256sum"):
+        grid.add_column(header, justify="left" if header == "format" else "right")
+    for name, make in (trees.SMALL | trees.LARGE).items():
+        path = scratch / f"one.{name}"
+        path.write_bytes(make(random.Random(1), size))
+        length = path.stat().st_size
+        hashed = min(_hashing(path) for _ in range(runs))
+        row = [name, f"{length / hashed / 1e6:,.0f}"]
+        for full in (False, True):
+            seconds = min(_judging(path, full=full) for _ in range(runs))
+            row += [f"{length / seconds / 1e6:,.0f}", f"{hashed / seconds:.2f}"]
+        grid.add_row(*row)
+        path.unlink()
+    return grid
+
+
+def _hashing(path: Path) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(["sha256sum", path], stdout=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _judging(path: Path, *, full: bool) -> float:
+    with FileBlob.open(str(path)) as blob:
+        begun = time.thread_time()
+        examine(blob, path.name, full=full)
+        return time.thread_time() - begun
+
+
 def memory(counts: Sequence[int], scratch: Path) -> Table:
     """Peak memory of main process and workers for ever more files, 1,000 a folder."""
     grid = Table(title="Memory of `vigie check` with its memory of earlier checks, first and second run")
@@ -195,7 +237,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=10_000, help="small files in the tree that is made")
     parser.add_argument("--bytes", type=int, default=200, help="MiB in the tree of large ones that is made")
     parser.add_argument("--scratch", help="where trees are made (else the temporary folder)")
-    for option in ("--usr", "--wide", "--sparse", "--million"):
+    for option in ("--formats", "--usr", "--wide", "--sparse", "--million"):
         parser.add_argument(option, action="store_true")
     given = parser.parse_args()
     console = Console(width=110)
@@ -203,7 +245,9 @@ def main() -> None:
         scratch = Path(made)
         for folder in given.folders:
             console.print(compared(folder, [folder], given.runs, scratch))
-        if not given.folders:
+        if given.formats:
+            console.print(by_format(24_000_000, given.runs, scratch))
+        elif not given.folders:
             trees.small(scratch / "small", given.files)
             console.print(compared("Small files", [str(scratch / "small")], given.runs, scratch))
             trees.large(scratch / "large", given.bytes * trees.MIB)

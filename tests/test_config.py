@@ -30,7 +30,7 @@ def test_an_unknown_section_names_its_line_and_what_there_is(tmp_path: Path) -> 
     with pytest.raises(BadSettings) as caught:
         config.read(written(tmp_path, "\n[zzz]\na = 1\n"))
     assert "line 2" in caught.value.subject
-    assert "check, guard, vault" in caught.value.remedy
+    assert "check, guard, recover, vault" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import difflib
 import os
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from vigie.errors import BadSettings, NoSuchTarget
 
@@ -20,6 +21,21 @@ LARGEST_FILE = 1 << 20
 """Bytes of settings that are read at most: a settings file is written by a person."""
 
 Positive = Annotated[int, Field(gt=0)]
+_RATE = re.compile(r"(\d{1,12})\s*([kKmMgG]?)(?:i?[bB])?")
+_FASTEST = 1 << 50
+
+
+def rate(value: object) -> int:
+    """Bytes a second from a number, or from a text as people write it: `500K`, `20M`, `1G` (by 1,024).
+
+    Raises:
+        ValueError: it is neither.
+    """
+    match = _RATE.fullmatch(str(value).strip()) if isinstance(value, str | int) else None
+    found = int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[match[2].lower()] if match else -1
+    if not 0 <= found <= _FASTEST:
+        raise ValueError('write bytes a second, such as "20M"')
+    return found
 
 
 class _Section(BaseModel):
@@ -39,6 +55,26 @@ class CheckSettings(_Section):
     """Shell patterns of paths that are not read."""
 
 
+class ForgetSettings(_Section):
+    """`[vault.forget]`: what `restic forget` is told to keep here (`--keep-daily` and its like); 0 is unset.
+
+    Vigie forgets nothing: `vigie timeline` warns where this would drop the last clean version of something.
+    """
+
+    last: Annotated[int, Field(ge=0)] = 0
+    """`--keep-last`."""
+    hourly: Annotated[int, Field(ge=0)] = 0
+    """`--keep-hourly`."""
+    daily: Annotated[int, Field(ge=0)] = 0
+    """`--keep-daily`."""
+    weekly: Annotated[int, Field(ge=0)] = 0
+    """`--keep-weekly`."""
+    monthly: Annotated[int, Field(ge=0)] = 0
+    """`--keep-monthly`."""
+    yearly: Annotated[int, Field(ge=0)] = 0
+    """`--keep-yearly`."""
+
+
 class VaultSettings(_Section):
     """`[vault]`: where versions are kept."""
 
@@ -50,6 +86,8 @@ class VaultSettings(_Section):
     """What `vigie vault keep` keeps when no path is given."""
     restic: str = "restic"
     """The restic program."""
+    forget: ForgetSettings = ForgetSettings()
+    """What is kept when snapshots are forgotten."""
 
 
 class GuardSettings(_Section):
@@ -67,12 +105,46 @@ class GuardSettings(_Section):
     """Seconds after which a frozen process is released by itself; every action expires."""
 
 
+class OrderSettings(_Section):
+    """`[[recover.order]]`: one step of a restore, and what belongs to it."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    """What people call it."""
+    words: tuple[str, ...] = ()
+    """Words in names of files and folders, as shell patterns, without accents and capitals: `allerg*`."""
+    paths: tuple[str, ...] = ()
+    """Shell patterns of whole paths."""
+    formats: tuple[str, ...] = ()
+    """Names of formats, as `vigie check` gives them: `dicom`."""
+    days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    """Only what changed within so many days before the newest snapshot; 0 means all."""
+    newest_first: bool = False
+    """The newest files first; in the order of their paths otherwise."""
+
+    @model_validator(mode="after")
+    def _takes_something(self) -> Self:
+        if not (self.words or self.paths or self.formats):
+            raise ValueError("it takes nothing: give words, paths or formats")
+        return self
+
+
+class RecoverSettings(_Section):
+    """`[recover]`: how files are handed back."""
+
+    limit: Annotated[int, BeforeValidator(rate)] = 0
+    """Bytes a second that are read from the backup, such as `"20M"`; 0 is as fast as can be."""
+    order: tuple[OrderSettings, ...] = ()
+    """Steps, most urgent first: `[[recover.order]]` tables with `name` and any of `words`, `paths`,
+    `formats`, `days`, `newest_first` (see [recover.md](recover.md)); none means the order that is built in."""
+
+
 class Settings(_Section):
     """All of `vigie.toml`."""
 
     check: CheckSettings = CheckSettings()
     vault: VaultSettings = VaultSettings()
     guard: GuardSettings = GuardSettings()
+    recover: RecoverSettings = RecoverSettings()
 
 
 def state_folder(given: str | None) -> Path:
@@ -130,7 +202,7 @@ def _explain(path: Path, text: str, error: ValidationError) -> BadSettings:
     where = [str(part) for part in first["loc"]]
     subject = f"{path}, line {_line_of(text, where)}"
     if first["type"] != "extra_forbidden":
-        problem = f"{'.'.join(where)}: {first['msg']}"
+        problem = f"{'.'.join(where)}: {first['msg'].removeprefix('Value error, ')}"
         return BadSettings(subject, problem, "Mend the value, or take the line out.")
     known = _keys_of(Settings, where[:-1])
     near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
@@ -140,17 +212,22 @@ def _explain(path: Path, text: str, error: ValidationError) -> BadSettings:
 
 def _keys_of(section: Any, where: list[str]) -> list[str]:
     for name in where:
-        section = section.model_fields[name].annotation
+        # A number is one of several tables.
+        section = get_args(section)[0] if name.isdecimal() else section.model_fields[name].annotation
     return list(section.model_fields)
 
 
 def _line_of(text: str, where: list[str]) -> int:
     """The 1-based line on which the key at `where` stands (or its section, or the first)."""
     section: list[str] = []
-    best = 1
+    best, tables = 1, Counter[str]()
     for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
-            section = [part.strip().strip("\"'") for part in header[1].split(".")]
+        if header := re.match(r"\s*(\[?)\[\s*([^\[\]]+?)\s*\]", line):
+            section = [part.strip().strip("\"'") for part in header[2].split(".")]
+            if header[1]:
+                name = ".".join(section)
+                section.append(str(tables[name]))
+                tables[name] += 1
             if section == where[: len(section)]:
                 best = number
         elif key := re.match(r"\s*([^=#]+?)\s*=", line):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vigie.formats.archive.deflate import LATE, Inflated, Mark, Stop, inflate
+from vigie.formats.archive.deflate import FAST, LATE, SLICE, Inflated, Mark, Stop, crc32, inflate, unbroken
 from vigie.formats.archive.deflate_onset import onset
 from vigie.formats.archive.deflate_resume import trace
 from vigie.formats.contract import Bytes, Effort
@@ -118,6 +118,59 @@ def test_marks_can_be_used_again() -> None:
     assert first == again
     assert len(marks) == 3
     assert [mark.position % (16 * 1024) for mark in marks] == [0, 0, 0]
+
+
+def by_zlib(stream: bytes, end: int, effort: int = PLENTY) -> Inflated:
+    """What zlib says: it is asked at once where marks are wanted."""
+    return inflate(Bytes(stream), 0, end, Effort(effort), marks=deque(maxlen=1))
+
+
+@pytest.mark.parametrize("level", [0, 1, 6, 9])
+@pytest.mark.parametrize("strategy", [zlib.Z_DEFAULT_STRATEGY, zlib.Z_FIXED, zlib.Z_HUFFMAN_ONLY])
+def test_both_engines_agree_on_what_is_whole(level: int, strategy: int) -> None:
+    data = letters()[:300_000] + bytes(2 * FAST) + random.Random(4).randbytes(FAST)
+    engine = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, strategy=strategy)
+    stream = engine.compress(data) + engine.flush()
+    for behind in (b"", b"\0", b"PK\3\4" * 50, bytes(2 * FAST)):
+        found = unbroken(Bytes(stream + behind), 0, len(stream + behind), Effort(PLENTY))
+        assert found == Inflated(Stop.ENDED, len(stream), len(data), zlib.crc32(data), zlib.adler32(data))
+        assert found == by_zlib(stream + behind, len(stream + behind))
+    for end in (0, 1, len(stream) // 2, len(stream) - 1):
+        cut, other = unbroken(Bytes(stream), 0, end, Effort(PLENTY)), by_zlib(stream, end)
+        assert cut is not None
+        assert (cut.stop, cut.end) == (other.stop, other.end) == (Stop.SHORT, end)
+        assert other.size - 300 < cut.size <= other.size  # ISA-L may keep the last code back
+
+
+@given(st.integers(0, len(PIXELS)), st.sampled_from([1, 16, 512, 4096, 65_536]), st.integers(0, 2**32))
+@settings(max_examples=100, deadline=None)
+def test_both_engines_agree_on_what_is_broken(start: int, length: int, seed: int) -> None:
+    for stream in (LETTERS, PIXELS):
+        struck = strike(stream, min(start, len(stream)), length, seed)
+        effort = Effort(PLENTY)
+        found, other = unbroken(Bytes(struck), 0, len(struck), effort), by_zlib(struck, len(struck))
+        assert (found is None) == (other.stop is Stop.BROKEN)
+        assert found in (None, other)
+        assert effort.left < PLENTY or found is None
+        assert inflate(Bytes(struck), 0, len(struck), Effort(PLENTY)) == other
+
+
+def test_an_effort_may_end_in_the_last_slice() -> None:
+    bomb = packed(bytes(30 << 20))
+    assert len(bomb) < FAST
+    for marks in (None, deque[Mark]()):
+        effort = Effort(1 << 21)
+        found = inflate(Bytes(bomb), 0, len(bomb), effort, marks=marks)
+        assert found.stop is Stop.SPENT
+        assert found.size < 1 << 22
+        assert inflate(Bytes(bomb), 0, len(bomb), effort, marks=marks).size == 0
+    assert unbroken(Bytes(LETTERS), 0, len(LETTERS), Effort(SLICE)) is not None
+
+
+def test_a_checksum_within_the_effort() -> None:
+    data = random.Random(5).randbytes(600_000)
+    assert crc32(Bytes(data), 7, 599_000, Effort(PLENTY)) == zlib.crc32(data[7:599_000])
+    assert crc32(Bytes(data), 0, 600_000, Effort(599_999)) is None
 
 
 @given(st.binary(max_size=3000), st.integers(0, 40_000))

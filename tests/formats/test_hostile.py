@@ -11,8 +11,12 @@ import io
 import lzma
 import random
 import struct
+import subprocess
+import sys
+import tarfile
 import time
 import tracemalloc
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -77,6 +81,38 @@ def overlapping_zip(entries: int = 20_000) -> bytes:
     return local + body + directory + b"PK\5\6" + end
 
 
+def quoting_zip(entries: int = 8000) -> bytes:
+    """Each member holds, stored, the headers of all that follow, and then a bomb (Fifield 2019, quoted)."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    kernel = packer.compress(ZEROS) + packer.flush()
+    names = [b"%05d" % number for number in range(entries)]
+    said, size = len(kernel), len(ZEROS)
+    heads: list[bytes] = []
+    for name in reversed(names):
+        sizes = struct.pack("<LLL", 0, said, size)  # their checksums would take the making, not the test
+        heads.append(
+            struct.pack("<4sHHHHH", b"PK\3\4", 20, 0, 8, 0, 33) + sizes + struct.pack("<HH", 5, 0) + name
+        )
+        said, size = said + 40, size + 35
+    heads.reverse()
+    quote = b"\0" + struct.pack("<HH", 35, 35 ^ 0xFFFF)
+    body = quote.join(heads) + kernel
+    directory = b"".join(
+        b"PK\1\2"
+        + struct.pack("<H", 20)
+        + head[4:28]
+        + bytes(2)
+        + struct.pack("<HHHLL", 0, 0, 0, 0, 40 * index)
+        + name
+        for index, (head, name) in enumerate(zip(heads, names, strict=True))
+    )
+    return (
+        body
+        + directory
+        + struct.pack("<4sHHHHLLH", b"PK\5\6", 0, 0, entries, entries, len(directory), len(body), 0)
+    )
+
+
 def tar_of_endless_size() -> bytes:
     """A member of 2^63 - 1 bytes, in base 256 (GNU tar)."""
     head = bytearray(512)
@@ -114,6 +150,7 @@ HUGE = b"\xff" + b"\xff" * 7 + b"\x3f"
 ARCHIVES: dict[str, Bomb] = {
     "zip in zip in zip": (nested_zip, "zip", FINE),
     "zip of overlapping members": (overlapping_zip, "zip", (*FINE, *LOSS)),
+    "zip of members that quote each other": (quoting_zip, "zip", (*FINE, *LOSS)),
     "docx that is a bomb": (overlapping_zip, "docx", (*FINE, *LOSS)),
     "gzip": (lambda: gzip.compress(ZEROS) * 64, "gz", FINE),
     "gzip of 100,000 empty members": (lambda: gzip.compress(b"") * 100_000, "gz", FINE),
@@ -155,6 +192,12 @@ def tiff(*, following: int = 8, entries: bytes = b"", count: int | None = None) 
     return b"II*\0" + struct.pack("<LH", 8, said) + width + entries + struct.pack("<L", following)
 
 
+def tiff_ring() -> bytes:
+    """Two directories, each of which is followed by the other."""
+    entry = struct.pack("<HHHLL", 1, 256, 4, 1, 5)
+    return b"II*\0" + struct.pack("<L", 8) + entry + struct.pack("<L", 26) + entry + struct.pack("<L", 8)
+
+
 def mp4(size: int, wide: int | None = None) -> bytes:
     """A box that says it has `size` bytes (1: the size follows in eight)."""
     start = b"\0\0\0\x18ftypisom\0\0\2\0isommp41"
@@ -188,6 +231,7 @@ PICTURES: dict[str, Bomb] = {
     "png": (png_of_no_end, "png", (*FINE, *LOSS)),
     "gif": (gif_of_no_end, "gif", (*FINE, *LOSS)),
     "tiff: next directory is itself": (tiff, "tif", (*FINE, *LOSS)),
+    "tiff: directories in a ring": (tiff_ring, "tif", (*FINE, *LOSS)),
     "tiff: inner directory is itself": (lambda: tiff(entries=LOOPED), "tif", (*FINE, *LOSS)),
     "tiff: 2^30 strips past the end": (lambda: tiff(following=0, entries=FAR), "tif", LOSS),
     "tiff: more entries than bytes": (lambda: tiff(count=65535), "tif", (*FINE, *LOSS)),
@@ -208,7 +252,7 @@ PICTURES: dict[str, Bomb] = {
 # --- records and documents
 
 
-def dicom(depth: int = 10_000, *, implicit: bool = False) -> bytes:
+def dicom(depth: int = 100_000, *, implicit: bool = False) -> bytes:
     """Sequences of undefined length, each in an item of the one before."""
     uid = b"1.2.840.10008.1.2\0" if implicit else b"1.2.840.10008.1.2.1\0"
     meta = struct.pack("<HH2sH", 2, 0x10, b"UI", len(uid)) + uid
@@ -225,6 +269,16 @@ def laughs(kind: str) -> bytes:
     ]
     root = "<ClinicalDocument xmlns='urn:hl7-org:v3'>&l11;</ClinicalDocument>"
     return f"<?xml version='1.0'?><!DOCTYPE a [{subset}]>{root}".encode()
+
+
+def laughing_package(name: str) -> bytes:
+    """A document of Word or OpenOffice, all of whose parts laugh."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("mimetype", "application/vnd.oasis.opendocument.text", zipfile.ZIP_STORED)
+        for part in ("[Content_Types].xml", "_rels/.rels", "META-INF/manifest.xml", name):
+            made.writestr(part, laughs("billion"))
+    return out.getvalue()
 
 
 def pdf(*objects: bytes, start: int = 9) -> bytes:
@@ -244,10 +298,19 @@ FILTERS = b"/Filter [" + b"/FlateDecode " * 5000 + b"]"
 OWN_LENGTH = b"1 0 obj\n<< /Length 1 0 R /Filter /FlateDecode >>\nstream\nabc\nendstream\nendobj\n"
 
 
-def ole2(*, fat: int) -> bytes:
-    """A compound file of 30 sectors, each of which `fat` says to be followed by another."""
+def pdf_ring() -> bytes:
+    """Two cross-reference tables, each of which is said to be before the other."""
+    table = b"xref\n0 1\n0000000000 65535 f \ntrailer\n<< /Size 9 /Prev %03d >>\n"
+    return pdf(table % (9 + len(table % 0)), table % 9)
+
+
+def ole2(*, fat: int, difat: int = 0xFFFFFFF, mini: int = 0xFFFFFFF) -> bytes:
+    """A compound file of 30 sectors, each of which `fat` says to be followed by another.
+
+    The chains of its DIFAT and of its mini FAT begin at the sectors `difat` and `mini`.
+    """
     head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6)
-    head += bytes(6) + struct.pack("<LLLLLLLLL", 0, 0xFFFFFFF, 1, 0, 4096, 2, 0xFFFFFFF, 0, 0xFFFFFFF)
+    head += bytes(6) + struct.pack("<LLLLLLLLL", 0, 0xFFFFFFF, 1, 0, 4096, mini, 9, difat, 9)
     table = struct.pack("<128L", *[fat if fat >= 0 else (n + 1) % 30 for n in range(128)])
     return head + struct.pack("<109L", *[0] * 109) + table * 30
 
@@ -274,10 +337,23 @@ def sqlite(child: int) -> bytes:
     return pages + (interior.ljust(4096 - len(rows), b"\0") + rows) * 39
 
 
+def sqlite_ring(free: int = 0) -> bytes:
+    """A row that goes on in overflow pages that go on in each other; or a list of free pages that does."""
+    head = b"SQLite format 3\0" + struct.pack(">HBBBBBB", 4096, 1, 1, 0, 64, 32, 32)
+    head += struct.pack(">LL", 1, 40) + struct.pack(">LLLLLLL", free, 39, 1, 4, 0, 0, 1) + bytes(40)
+    head = head[:92] + struct.pack(">LL", 1, 3_040_000)
+    cell = b"\x89\xe2\0\1" + bytes(489) + struct.pack(">L", 2)  # 160,000 bytes in one row
+    first = head + b"\x0d" + struct.pack(">HHHBH", 0, 1, 4096 - len(cell), 0, 4096 - len(cell))
+    ring = b"".join(struct.pack(">LL", 2 + (n + 1) % 39, 0).ljust(4096, b"\0") for n in range(39))
+    return first.ljust(4096 - len(cell), b"\0") + cell + ring
+
+
 DOCUMENTS: dict[str, Bomb] = {
     "dicom, nested": (dicom, "dcm", LOSS),
     "dicom, nested, implicit": (lambda: dicom(implicit=True), "dcm", LOSS),
     "xml, a billion laughs": (lambda: laughs("billion"), "xml", FINE),
+    "docx, a billion laughs": (lambda: laughing_package("word/document.xml"), "docx", (*FINE, *LOSS)),
+    "odt, a billion laughs": (lambda: laughing_package("content.xml"), "odt", (*FINE, *LOSS)),
     "xml, a file of this machine": (lambda: laughs("file"), "xml", FINE),
     "xml, nested": (lambda: b"<?xml version='1.0'?>" + b"<a>" * 300_000, "xml", LOSS),
     "html, nested": (lambda: b"<!DOCTYPE html><html>" + b"<div>" * 300_000, "html", (*FINE, *LOSS)),
@@ -298,6 +374,7 @@ DOCUMENTS: dict[str, Bomb] = {
         (*FINE, *LOSS),
     ),
     "pdf, a table before itself": (lambda: pdf(TRAILER), "pdf", (*FINE, *LOSS)),
+    "pdf, tables in a ring": (pdf_ring, "pdf", (*FINE, *LOSS)),
     "pdf, objects that extend themselves": (lambda: pdf(ITSELF * 500), "pdf", (*FINE, *LOSS)),
     "pdf, a table of 10^10 objects": (
         lambda: pdf(pdf_stream(1, XREF, zlib.compress(ZEROS))),
@@ -328,6 +405,8 @@ DOCUMENTS: dict[str, Bomb] = {
     "ole2, sectors that follow themselves": (lambda: ole2(fat=-1), "doc", (*FINE, *LOSS)),
     "ole2, one sector for ever": (lambda: ole2(fat=1), "xls", (*FINE, *LOSS)),
     "ole2, sectors past the end": (lambda: ole2(fat=0xFFFFFFF0), "ppt", (*FINE, *LOSS)),
+    "ole2, a DIFAT that follows itself": (lambda: ole2(fat=1, difat=3), "doc", (*FINE, *LOSS)),
+    "ole2, a mini FAT that follows itself": (lambda: ole2(fat=4, mini=4), "msg", (*FINE, *LOSS)),
     "hdf5, a tree below itself": (
         lambda: hdf5((261, b"\1"), (256 + 32, struct.pack("<Q", 256))),
         "h5",
@@ -336,6 +415,8 @@ DOCUMENTS: dict[str, Bomb] = {
     "hdf5, siblings in a ring": (lambda: hdf5((256 + 8, struct.pack("<QQ", 256, 256))), "h5", (*FINE, *LOSS)),
     "sqlite, pages below the first": (lambda: sqlite(1), "sqlite", (*FINE, *LOSS)),
     "sqlite, pages below themselves": (lambda: sqlite(7), "sqlite", (*FINE, *LOSS)),
+    "sqlite, overflow pages in a ring": (sqlite_ring, "sqlite", (*FINE, *LOSS)),
+    "sqlite, free pages in a ring": (lambda: sqlite_ring(2), "sqlite", (*FINE, *LOSS)),
     "sqlite, pages past the end": (lambda: sqlite(0xFFFFFFFF), "sqlite", (*FINE, *LOSS)),
     "hl7, one field": (lambda: b"MSH|^~\\&|" + b"^" * 4 * MEBI, "hl7", (*FINE, *LOSS)),
     "csv, one quote": (lambda: b'a;b\n"' + b"x;" * 2 * MEBI, "csv", (*FINE, *LOSS)),
@@ -365,6 +446,57 @@ def test_a_bomb_is_put_down(name: str) -> None:
     assert spent < MOST_TIME
     assert peak < MOST_MEMORY
     assert sum(map(len, verdict.evidence)) < 5000
+
+
+ORDERS = "\x1b]0;x\x07\x1b[31m\u202e\x9b2J\r\x7f"
+"""A terminal does what this says: changes its title and colour, turns the text round, goes blank."""
+NOISE = random.Random(3).randbytes(5000)
+
+
+def zip_with_orders() -> bytes:
+    """A broken member with such a name."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as made:
+        made.writestr(f"{ORDERS}.pdf", b"text of a member\n" * 400)
+    return out.getvalue().replace(b"text of a member", b"test of a member", 5)
+
+
+def tar_with_orders() -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as made:
+        member = tarfile.TarInfo(f"{ORDERS}.pdf")
+        member.size = len(NOISE)
+        made.addfile(member, io.BytesIO(NOISE))
+    return out.getvalue()
+
+
+OBEDIENT: dict[str, Callable[[], bytes]] = {
+    "a.zip": zip_with_orders,
+    "a.tar": tar_with_orders,
+    "a.pdf": lambda: pdf(
+        pdf_stream(1, f"/Filter /{ORDERS}".encode("latin-1", "replace"), NOISE), start=NOISE[0]
+    ),
+    f"{ORDERS}.txt": lambda: NOISE,
+    f"a.dcm.{ORDERS}": lambda: NOISE,
+}
+
+
+@pytest.mark.parametrize("options", [(), ("--all",), ("--json",)], ids=str)
+def test_no_name_reaches_the_terminal_as_it_is(options: tuple[str, ...], tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name, make in OBEDIENT.items():
+        (folder / name).write_bytes(make())
+    done = subprocess.run(
+        [sys.executable, "-m", "vigie", "check", *options, "--state", tmp_path / "state", folder],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    said = (done.stdout + done.stderr).decode()
+    assert done.returncode == 1
+    assert said.count("31m") >= 4  # the names are there,
+    assert [mark for mark in said if unicodedata.category(mark)[0] == "C" and mark != "\n"] == []  # tamed
 
 
 CHECKS = _sibling("../fuzz/checks.py")

@@ -41,8 +41,14 @@ def test_what_is_remembered_comes_back(tmp_path: Path) -> None:
     with Judged(tmp_path) as store:
         number = store.folder("/srv")
         assert number is not None
-        first, second = store.page(number)
+        seen = store.page(number)
+        first, second = store.known("/srv", b"a"), store.known("/srv", b"b")
         assert len(store) == 3
+        assert store.known("/srv", b"c") is None
+        assert store.known("/nowhere", b"a") is None
+    assert first is not None
+    assert second is not None
+    assert [tuple(one) for one in seen] == [(*one[:7], one.state, one.format) for one in (first, second)]
     assert (first.name, first.full, second.name, second.full) == (b"a", 0, b"b", 1)
     assert second[1:6] == SAME
     assert second.generation == GENERATION
@@ -52,6 +58,12 @@ def test_what_is_remembered_comes_back(tmp_path: Path) -> None:
     assert verdict.record() | {"evidence": 0} == HIT.record() | {"evidence": 0}
     assert first.verdict().record() == intact.record() | {"evidence": [verdict.evidence[-1]]}
     assert os.stat(tmp_path / "judged.sqlite").st_mode & 0o777 == 0o600
+
+
+def test_what_another_generation_said_is_there_and_does_not_count(tmp_path: Path) -> None:
+    with Judged(tmp_path) as store:
+        store.remember([("/srv", known("a", full=True)._replace(generation="0.0.1/1"))])
+        assert [one.full for one in store.page(store.folder("/srv") or 0)] == [-1]
 
 
 def test_a_new_verdict_takes_the_place_of_the_old(tmp_path: Path) -> None:

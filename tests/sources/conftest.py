@@ -1,4 +1,4 @@
-"""Repositories made by the stock restic, once a session, and served by the stock rclone."""
+"""Repositories made by the stock restic and borg, once a session; some served by the stock rclone."""
 
 import os
 import re
@@ -36,6 +36,17 @@ def restic(repository: Path, *arguments: str, cwd: Path | None = None) -> None:
         capture_output=True,
         cwd=cwd,
         env=os.environ | {"RESTIC_PASSWORD": PASSWORD},
+    )
+
+
+def borg(home: Path, *arguments: str, cwd: Path | None = None) -> None:
+    subprocess.run(
+        ["borg", *arguments],
+        check=True,
+        capture_output=True,
+        cwd=cwd,
+        env=os.environ
+        | {"BORG_PASSPHRASE": PASSWORD, "BORG_BASE_DIR": str(home), "TZ": "UTC", "LC_ALL": "C.UTF-8"},
     )
 
 
@@ -87,6 +98,64 @@ def repository(
         restic(place, *options, "backup", ".", "--host", "cabinet", cwd=data)
         made[version, compression] = place
         return place
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def borg_repository(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """A borg repository of that encryption and compression: two archives of one folder, made once a session."""
+    if not shutil.which("borg"):
+        pytest.skip("borg is not installed")
+    made: dict[tuple[str, str], Path] = {}
+
+    def make(encryption: str, compression: str) -> Path:
+        if (encryption, compression) in made:
+            return made[encryption, compression]
+        top = tmp_path_factory.mktemp(f"borg{encryption}{compression}")
+        data, place = top / "data", top / "repository"
+        data.mkdir()
+        write(data, FIRST)
+        os.symlink("same.txt", data / "link.txt")
+        os.mkfifo(data / "pipe")
+        borg(top, "init", "-e", encryption, str(place))
+        options = ("create", "-C", compression, "--timestamp")
+        borg(top, *options, "2026-11-03T08:00:00", f"{place}::first", ".", cwd=data)
+        os.unlink(data / "gone.txt")
+        write(data, SECOND)
+        borg(top, *options, "2026-11-04T08:00:00", f"{place}::second", ".", cwd=data)
+        made[encryption, compression] = place
+        return place
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def snapshots_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Path]:
+    """Two moments of one folder: rotated ones with hard links (`cp -al`), or full copies named by date."""
+
+    def make(linked: bool) -> Path:
+        top = tmp_path_factory.mktemp("snapshots")
+        old, new = (
+            top / name for name in (("daily.1", "daily.0") if linked else ("2026-11-03", "2026-11-04"))
+        )
+        old.mkdir()
+        write(old, FIRST)
+        os.symlink("same.txt", old / "link.txt")
+        if linked:
+            shutil.copytree(old, new, symlinks=True, copy_function=os.link)
+        else:
+            shutil.copytree(old, new, symlinks=True)
+        for name, data in SECOND.items():
+            if FIRST.get(name) != data:
+                (new / os.fsdecode(name)).unlink(missing_ok=True)
+                write(new, {name: data})
+        (new / "gone.txt").unlink()
+        # hourly.0 and its like are dated by their folder
+        os.utime(old, (1_700_000_000, 1_700_000_000))
+        os.utime(new, (1_700_086_400, 1_700_086_400))
+        os.symlink(new.name, top / "latest")
+        return top
 
     return make
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,11 +10,23 @@ import pytest
 
 from vigie.errors import NoSuchTarget
 from vigie.model import Gone, Skipped, Snapshot, Source, Version
+from vigie.sources.borg import BorgSource
 from vigie.sources.restic import ResticSource
+from vigie.sources.snapshots import SnapshotsSource
 
 Truth = tuple[dict[str, bytes], dict[str, bytes]]
 
-SOURCES = ("restic-1", "restic-2", "restic-2-uncompressed", "restic-rest", "restic-rclone")
+SOURCES = (
+    "restic-1",
+    "restic-2",
+    "restic-2-uncompressed",
+    "restic-rest",
+    "restic-rclone",
+    "borg",
+    "borg-lz4-encrypted",
+    "snapshots-hardlinks",
+    "snapshots-dated",
+)
 
 
 def digest(folder: Path) -> str:
@@ -29,14 +42,30 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def place(name: str, repository: Callable[[int, str], Path]) -> Path:
+def place(name: str, request: pytest.FixtureRequest) -> Path:
+    if name.startswith("snapshots"):
+        folder: Callable[[bool], Path] = request.getfixturevalue("snapshots_folder")
+        return folder(name.endswith("hardlinks"))
+    if name.startswith("borg"):
+        archives: Callable[[str, str], Path] = request.getfixturevalue("borg_repository")
+        return archives(*(("repokey", "lz4") if name.endswith("encrypted") else ("none", "none")))
+    repository: Callable[[int, str], Path] = request.getfixturevalue("repository")
     return repository(1 if name == "restic-1" else 2, "off" if name.endswith("uncompressed") else "auto")
 
 
 @pytest.fixture(scope="module")
-def source(name: str, place: Path, password: str, serve: Callable[[Path], str]) -> Iterator[Source]:
+def source(name: str, place: Path, password: str, request: pytest.FixtureRequest) -> Iterator[Source]:
     location = str(place)
+    if name.startswith("snapshots"):
+        with SnapshotsSource(location) as moments:
+            yield moments
+        return
+    if name.startswith("borg"):
+        with BorgSource(location, lambda: password) as archives:
+            yield archives
+        return
     if name == "restic-rest":
+        serve: Callable[[Path], str] = request.getfixturevalue("serve")
         location = f"rest:http://vigie:p%20w@{serve(place)}/"
     elif name == "restic-rclone":
         location = f"rclone:store:{place}"
@@ -60,11 +89,20 @@ def found(source: Source, snapshot: Snapshot) -> dict[str, Version]:
     return {item.entry.path: item for item in listed if isinstance(item, Version)}
 
 
-def test_snapshots_come_oldest_first_with_host_and_tags(source: Source) -> None:
+def test_snapshots_come_oldest_first_with_host_and_tags(name: str, source: Source) -> None:
     first, second = source.snapshots()
     assert first.time_ns < second.time_ns
     assert first.id != second.id
-    assert (first.host, first.tags, second.tags) == ("cabinet", ("nightly",), ())
+    told = {
+        "restic": ("cabinet", ("nightly",), ()),
+        "borg": (
+            socket.gethostname(),
+            ("first",),
+            ("second",),
+        ),  # borg 1 has no tags; names tell archives apart
+        "snapshots": ("", first.tags, first.tags),
+    }
+    assert (first.host, first.tags, second.tags) == told[name.partition("-")[0]]
     assert first.paths
     assert first.paths == second.paths
 
@@ -87,13 +125,14 @@ def test_versions_come_in_path_order_and_again_the_same(source: Source) -> None:
         assert paths == list(found(source, snapshot))
 
 
-def test_content_is_the_same_exactly_where_the_bytes_are(source: Source) -> None:
+def test_content_is_the_same_exactly_where_the_bytes_are(name: str, source: Source) -> None:
     versions = [version for snapshot in source.snapshots() for version in found(source, snapshot).values()]
     bytes_of: dict[str, bytes] = {}
     for version in versions:
         assert version.content
         assert bytes_of.setdefault(version.content, read(version)) == read(version)
-    assert len(set(bytes_of.values())) == len(bytes_of)
+    # A folder of snapshots knows which files are one, not which happen to hold the same.
+    assert len(set(bytes_of.values())) == len(bytes_of) or name.startswith("snapshots")
 
 
 def test_an_opened_version_is_a_read_only_file_of_its_own(source: Source, truth: Truth) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from vigie.errors import Unreadable
-from vigie.model import Entry, Likeness, OpenBlob, Skipped, Snapshot, State, Verdict, Version
-from vigie.timeline import Story, Timeline
+from vigie.model import Entry, Gone, Likeness, OpenBlob, Skipped, Snapshot, State, Verdict, Version
+from vigie.timeline import Change, Story, Timeline
+from vigie.timeline.coverage import below
 
 Told = Callable[..., Timeline]
 
@@ -37,12 +38,30 @@ def seen(at: Snapshot, path: str, content: str) -> tuple[Version | Skipped, Verd
 
 def tell(*moments: Mapping[str, str], paths: Sequence[Sequence[str]] = ()) -> Timeline:
     story = Story()
+    before: dict[tuple[str, ...], Mapping[str, str]] = {}
     for number, files in enumerate(moments):
         at = snapshot(number, paths[number] if paths else ("/",))
-        story.add(at, [seen(at, path, content) for path, content in files.items()])
+        was = before.get(at.paths, {})
+        # As `Source.changes` tells it: what is unreadable each time, and nothing gone below an unread folder.
+        unread = {path for path, content in files.items() if content.startswith("s")}
+        changes: list[Change] = [
+            Gone(path)
+            for path in sorted(was.keys() - files.keys())
+            if not was[path].startswith("s") and not below(path, unread)
+        ]
+        for path, content in files.items():
+            if content != was.get(path) or path in unread or below(path, trouble(was)):
+                changes.append(seen(at, path, content))
+        story.add(at, changes)
+        before[at.paths] = files
     return story.end()
 
 
-@pytest.fixture
+def trouble(files: Mapping[str, str]) -> set[str]:
+    """What could not be read."""
+    return {path for path, content in files.items() if content.startswith("s")}
+
+
+@pytest.fixture(scope="session")
 def told() -> Told:
     return tell

@@ -18,6 +18,10 @@ def ids(timeline: Timeline) -> tuple[str | None, str | None]:
     return (clean.id[:8] if clean else None, hit.id[:8] if hit else None)
 
 
+def leftovers(timeline: Timeline) -> tuple[str, ...]:
+    return tuple(document.path for document in timeline.leftovers)
+
+
 def test_nothing_happened(told: Told) -> None:
     timeline = told(THREE, THREE)
     assert ids(timeline) == ("00000001", None)
@@ -57,14 +61,14 @@ def test_longer_names_are_the_same_documents(told: Told) -> None:
     timeline = told(THREE, locked)
     assert ids(timeline) == ("00000000", "00000001")
     assert [document.path for document in timeline.documents] == sorted(THREE)
-    assert timeline.leftovers == tuple(sorted(locked))
+    assert leftovers(timeline) == tuple(sorted(locked))
     assert timeline.vanished == set(THREE)
     assert timeline.affected == 3
 
 
 def test_a_copy_beside_an_original_that_is_still_there(told: Told) -> None:
     timeline = told(THREE, {**THREE, "/d/a.pdf.locked": "e1"})
-    assert timeline.leftovers == ("/d/a.pdf.locked",)
+    assert leftovers(timeline) == ("/d/a.pdf.locked",)
     assert (timeline.vanished, timeline.affected) == (frozenset(), 0)
 
 
@@ -84,14 +88,14 @@ def test_encrypted_already_at_the_first_backup_of_the_folder(told: Told) -> None
     timeline = told({"/d/a.pdf": "i1", "/d/a.pdf.locked": "e1"}, {"/d/a.pdf.locked": "e1"})
     assert ids(timeline) == (None, "00000000")
     assert timeline.vanished == {"/d/a.pdf"}
-    assert timeline.leftovers == ("/d/a.pdf.locked",)
+    assert leftovers(timeline) == ("/d/a.pdf.locked",)
 
 
 def test_everything_renamed_to_random_names(told: Told) -> None:
     timeline = told(THREE, {"/d/x1": "r1", "/d/x2": "r2", "/d/x3": "r3"})
     assert ids(timeline) == ("00000000", "00000001")
     assert timeline.vanished == set(THREE)
-    assert timeline.leftovers == ("/d/x1", "/d/x2", "/d/x3")
+    assert leftovers(timeline) == ("/d/x1", "/d/x2", "/d/x3")
     assert timeline.rows[1].suspect == 3
 
 
@@ -112,7 +116,7 @@ def test_what_is_no_such_renaming(told: Told, after: dict[str, str]) -> None:
 def test_a_key_beside_an_archive_is_no_leftover(told: Told) -> None:
     files = {"/d/archive.tar": "i1", "/d/archive.tar.key": "r1"}
     timeline = told(files, {**files, "/d/z.pdf": "i"}, {**files, "/d/z.pdf": "e"})
-    assert timeline.leftovers == ()
+    assert leftovers(timeline) == ()
 
 
 def test_deleted_by_its_user_before_and_since(told: Told) -> None:

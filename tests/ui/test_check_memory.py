@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vigie.errors import Unreadable
-from vigie.journal.judged import Judged, Known
+from vigie.journal.judged import Judged, Seen
 from vigie.model import Blob, Entry, Likeness, OpenBlob, Skipped, State, Verdict
 from vigie.sources.folder import FolderEntry, walk
 from vigie.ui.cli import memory as memory_module
@@ -34,9 +34,9 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-def check(target: Path, state: Path, *, full: bool = False, learn: bool = True) -> dict[str, Known | None]:
+def check(target: Path, state: Path, *, full: bool = False, learn: bool = True) -> dict[str, Seen | None]:
     """Go through a tree as a check does; what was known of each file."""
-    answers: dict[str, Known | None] = {}
+    answers: dict[str, Seen | None] = {}
     with Memory(full=full) as memory:
         memory.open(str(state))
         for item in walk([str(target)], left=memory.left):
@@ -262,16 +262,17 @@ def test_a_verdict_that_cannot_be_read_any_more_is_made_afresh(tree: Path, state
         memory.open(str(state))
         known = memory.known(item)
         assert known is not None
-        assert memory.recalled(known, item, judged).state is State.INTACT
-        garbled = known._replace(said="{")
-        assert memory.recalled(garbled, item, judged).evidence == (f"{item.path} holds 5 bytes",)
+        assert memory.recalled(item, judged).state is State.INTACT
+        with Judged(state) as store:
+            store._db.execute("UPDATE judged SET said = '{'")
+        assert memory.recalled(item, judged).evidence == (f"{item.path} holds 5 bytes",)
         assert "makes no sense" in memory.problem
 
     def gone() -> OpenBlob:
         raise Unreadable("it vanished")
 
     vanished = Entry("x", 1, 0, gone)
-    assert memory.recalled(garbled, vanished, judged) == Verdict.skipped("it vanished")
+    assert memory.recalled(vanished, judged) == Verdict.skipped("it vanished")
 
 
 def test_memory_of_a_huge_folder_is_read_page_by_page(tmp_path: Path, state: Path) -> None:

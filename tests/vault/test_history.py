@@ -6,10 +6,21 @@ from pathlib import Path
 import pytest
 
 from vigie.errors import Unreadable
-from vigie.model import Entry, Likeness, OpenBlob, Skipped, Snapshot, State, Verdict, Version
+from vigie.model import (
+    Attributes,
+    Entry,
+    Gone,
+    Likeness,
+    OpenBlob,
+    Skipped,
+    Snapshot,
+    State,
+    Verdict,
+    Version,
+)
 from vigie.sources.restic import ResticSource
 from vigie.timeline import Row, plan
-from vigie.vault import History, JudgeAll, Restic, told
+from vigie.vault import Effort, History, JudgeAll, Restic, told
 
 Files = dict[str, str]
 
@@ -24,6 +35,9 @@ class Backup:
     def __init__(self, *moments: Files) -> None:
         self._moments = {Snapshot(str(n), n): files for n, files in enumerate(moments)}
 
+    location = "memory"
+    damage: tuple[Skipped, ...] = ()
+
     def snapshots(self) -> tuple[Snapshot, ...]:
         return tuple(self._moments)
 
@@ -36,6 +50,22 @@ class Backup:
                 yield Version(
                     snapshot, Entry(path, size, size, closed), content.lstrip("?") * (content[0] != "?")
                 )
+
+    def changes(self, before: Snapshot | None, after: Snapshot) -> Iterator[Version | Skipped | Gone]:
+        was = self._moments[before] if before else {}
+        for item in self.versions(after):
+            if isinstance(item, Skipped) or self._moments[after][item.entry.path] != was.get(item.entry.path):
+                yield item
+        yield from map(Gone, sorted(was.keys() - self._moments[after].keys()))
+
+    def head(self, version: Version) -> OpenBlob:
+        return version.entry.open()
+
+    def attributes(self, version: Version) -> Attributes:
+        return Attributes(0o644, 0, 0, version.entry.mtime_ns)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class Counting:
@@ -58,10 +88,11 @@ class Counting:
 
 def run(*moments: Files) -> list[tuple[str, int | None]]:
     backup, judge_all = Backup(*moments), Counting()
-    history = History(backup, judge_all)
+    history = History(backup, judge_all, full=True)
     for snapshot in backup.snapshots():
-        for item, verdict in history.next(snapshot):
-            assert isinstance(item, Skipped) == (verdict.state is State.SKIPPED)
+        for change in history.next(snapshot):
+            if not isinstance(change, Gone):
+                assert isinstance(change[0], Skipped) == (change[1].state is State.SKIPPED)
     return judge_all.asked
 
 
@@ -107,17 +138,22 @@ def test_told_and_counted() -> None:
     rows: list[Row] = []
     counts: list[tuple[int, int]] = []
     backup = Backup({"/a": "x", "/b": "y"}, {"/a": "x", "/b.locked": "z"})
+    effort = Effort()
     timeline = told(
         backup,
         Counting(),
         backup.snapshots(),
+        full=True,
+        effort=effort,
         on_row=rows.append,
         on_judged=lambda done, total: counts.append((done, total)),
     )
     assert counts == [(1, 2), (2, 2), (1, 1)]
     assert tuple(rows) == timeline.rows
     assert [choice.path for choice in plan(timeline).choices] == ["/a", "/b"]
-    assert timeline.leftovers == ("/b.locked",)
+    assert [document.path for document in timeline.leftovers] == ["/b.locked"]
+    assert dict(effort.settled) == {3: 3}
+    assert effort.read == 3
 
 
 def test_a_judge_that_loses_a_file_is_a_bug() -> None:
@@ -130,7 +166,7 @@ def test_a_judge_that_loses_a_file_is_a_bug() -> None:
 
     backup = Backup({"/a": "x"})
     with pytest.raises(ValueError, match="shorter"):
-        History(backup, forgetful).next(backup.snapshots()[0])
+        History(backup, forgetful, full=True).next(backup.snapshots()[0])
 
 
 def test_a_real_repository(restic: Restic, share: Path, judge_all: JudgeAll) -> None:
@@ -139,7 +175,7 @@ def test_a_real_repository(restic: Restic, share: Path, judge_all: JudgeAll) -> 
     (share / "a.txt.locked").write_bytes(b"E random")
     restic.run("backup", "--", str(share))
     with ResticSource(restic.repository, restic.environment["RESTIC_PASSWORD"]) as source:
-        timeline = told(source, judge_all, source.snapshots())
+        timeline = told(source, judge_all, source.snapshots(), full=True)
     assert [row.encrypted for row in timeline.rows] == [0, 1]
     assert timeline.vanished == {str(share / "a.txt")}
     assert len(plan(timeline).choices) == 4

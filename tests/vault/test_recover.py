@@ -30,7 +30,7 @@ def attacked(restic: Restic, share: Path) -> Path:
 
 
 def planned(source: ResticSource, judge_all: JudgeAll) -> Plan:
-    return plan(told(source, judge_all, source.snapshots()))
+    return plan(told(source, judge_all, source.snapshots(), full=True))
 
 
 def hand_over(restic: Restic, judge_all: JudgeAll, judge: Judge, to: Path) -> Recovered:
@@ -60,7 +60,7 @@ def test_the_last_clean_version_of_each(
     assert {item.outcome for item in handed.values()} == {Outcome.RESTORED}
     assert handed["c.txt"].size == 10
     assert (tally.restored, tally.verified, tally.exit_code) == (4, 4, ExitCode.CLEAN)
-    assert sorted(tally.by_snapshot.values()) == [2, 2]
+    assert sorted(tally.by_snapshot.values()) == [1, 3]
     assert tally.record()["by_snapshot"] == dict(tally.by_snapshot)
 
 
@@ -135,13 +135,14 @@ def test_a_disk_that_gives_back_something_else(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = os.fsync
+    real = Destination.sync
 
-    def spoil(fd: int) -> None:
-        real(fd)
-        os.pwrite(fd, b"?", 0)
+    def spoil(self: Destination) -> None:
+        real(self)
+        for path in (tmp_path / "to").rglob(".vigie-*"):
+            path.write_bytes(b"?" + path.read_bytes()[1:])
 
-    monkeypatch.setattr(os, "fsync", spoil)
+    monkeypatch.setattr(Destination, "sync", spoil)
     handed, _ = hand_over(restic, judge_all, judge, tmp_path / "to")
     assert {item.outcome for item in handed.values()} == {Outcome.REJECTED}
     assert [path for path in (tmp_path / "to").rglob("*") if not path.is_dir()] == []
@@ -197,6 +198,13 @@ def test_unverified_and_lost(
         "verdict": "damaged",
         "outcome": "unrecoverable",
         "reason": "damaged in all versions, all since the attack began: its first byte says damaged",
+        "step": "",
+        "nearest": {
+            "snapshot": handed["n.txt"].nearest and handed["n.txt"].nearest.version.snapshot.id,
+            "size": 8,
+            "verdict": "damaged",
+            "reason": "not known to be healthy (its first byte says damaged)",
+        },
     }
 
 
@@ -213,7 +221,7 @@ def test_no_room_and_again_with_room(
     with pytest.raises(DiskFull):
         hand_over(restic, judge_all, judge, small_disk / "to")
     there = Path(str(small_disk / "to") + str(share))
-    assert os.listdir(there) == ["a.txt"]
+    assert [path for path in there.rglob("*") if not path.is_dir()] == [there / "a.txt"]
     (small_disk / "filler").unlink()
     handed, tally = hand_over(restic, judge_all, judge, small_disk / "to")
     assert handed["a.txt"].outcome is Outcome.ALREADY

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vigie.drill.run import Run
 from vigie.drill.story import Chapter, Column
-from vigie.model import Skipped, State
+from vigie.model import Gone, Skipped, State
 from vigie.sources.restic import ResticSource
 from vigie.timeline import Story as Telling
 from vigie.timeline import plan
@@ -20,21 +20,24 @@ def bring_back(
     encrypted: set[str] = set()
     with ResticSource(restic.repository, restic.environment["RESTIC_PASSWORD"]) as source:
         with run.chapter(Chapter.TIMELINE) as facts:
-            history, telling, columns = History(source, workers.judge_all), Telling(), []
+            history, telling, columns = History(source, workers.judge_all, full=True), Telling(), []
+            there: dict[str, bool] = {}
             for snapshot in source.snapshots():
-                seen = history.next(snapshot, lambda done, of: run.on_progress(Chapter.TIMELINE, done, of))
-                row = telling.add(snapshot, seen)
+                changes = history.next(snapshot, lambda done, of: run.on_progress(Chapter.TIMELINE, done, of))
+                row = telling.add(snapshot, changes)
+                for change in changes:
+                    if isinstance(change, Gone):
+                        there.pop(os.path.relpath(change.path, share), None)
+                        continue
+                    item, verdict = change
+                    path = item.path if isinstance(item, Skipped) else item.entry.path
+                    there[os.path.relpath(path, share)] = verdict.state is State.ENCRYPTED
                 folders: dict[str, tuple[int, int]] = {}
-                encrypted.clear()
-                for item, verdict in seen:
-                    path = os.path.relpath(item.path if isinstance(item, Skipped) else item.entry.path, share)
-                    hit = verdict.state is State.ENCRYPTED
-                    if hit:
-                        encrypted.add(path)
-                    top = path.partition("/")[0]
-                    count, hits = folders.get(top, (0, 0))
-                    folders[top] = (count + 1, hits + hit)
+                for path, hit in there.items():
+                    count, hits = folders.get(path.partition("/")[0], (0, 0))
+                    folders[path.partition("/")[0]] = (count + 1, hits + hit)
                 columns.append(Column(snapshot.id, snapshot.time_ns, row.files, row.encrypted, folders))
+            encrypted = {path for path, hit in there.items() if hit}
             told = telling.end()
             facts |= {
                 "snapshots": len(columns),

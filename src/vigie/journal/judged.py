@@ -38,6 +38,8 @@ CREATE TABLE IF NOT EXISTS judged (
 ) STRICT, WITHOUT ROWID;
 """
 _COLUMNS = "name, dev, ino, size, mtime, ctime, full, generation, at, state, format, read, said"
+# Of a million unchanged files each is met, and hardly one is shown: the text of a verdict is left unread.
+_SEEN = "name, dev, ino, size, mtime, ctime, iif(generation = ?, full, -1), state, format"
 _MASK = (1 << 63) - 1
 """Inode numbers are unsigned and SQLite's integers are not; a bit less tells files apart just as well."""
 
@@ -89,8 +91,23 @@ class Known(NamedTuple):
             raise JournalBroken("judged.sqlite", said, remedy) from error
 
 
+class Seen(NamedTuple):
+    """What of a `Known` is asked about every file."""
+
+    name: bytes
+    dev: int
+    ino: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    full: int
+    """1 if every byte was read, -1 if it was judged by another generation."""
+    state: str
+    format: str | None
+
+
 def stamp(dev: int, ino: int, size: int, mtime_ns: int, ctime_ns: int) -> tuple[int, int, int, int, int]:
-    """What must be the same, as `Known` has it."""
+    """What must be the same, as `Known` and `Seen` have it."""
     return dev & _MASK, ino & _MASK, size & _MASK, mtime_ns & _MASK, ctime_ns & _MASK
 
 
@@ -128,10 +145,16 @@ class Judged(StateFile):
         found = self._all("SELECT id FROM folders WHERE path = ?", (os.fsencode(path),))
         return found[0][0] if found else None
 
-    def page(self, folder: int, after: bytes = b"") -> list[Known]:
+    def page(self, folder: int, after: bytes = b"") -> list[Seen]:
         """The next `PAGE` files of a folder whose names come after one, in the order of their bytes."""
-        query = f"SELECT {_COLUMNS} FROM judged WHERE folder = ? AND name > ? ORDER BY name LIMIT {PAGE}"  # noqa: S608 - constants
-        return list(map(Known._make, self._all(query, (folder, after))))
+        query = f"SELECT {_SEEN} FROM judged WHERE folder = ? AND name > ? ORDER BY name LIMIT {PAGE}"  # noqa: S608 - constants
+        return list(map(Seen._make, self._all(query, (GENERATION, folder, after))))
+
+    def known(self, folder: str, name: bytes) -> Known | None:
+        """All that is known of one file."""
+        query = f"SELECT {_COLUMNS} FROM judged WHERE folder = ? AND name = ?"  # noqa: S608 - constants
+        found = self._all(query, (self.folder(folder), name))
+        return Known._make(found[0]) if found else None
 
     def folders_below(self, path: str) -> Iterator[str]:
         """Every folder that something is known of, at and below a path, page by page."""

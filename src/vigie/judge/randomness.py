@@ -22,6 +22,10 @@ TEXT_HIT = 4
 """Impossible bytes among 16 that make a text cell a hit: random ones have 8."""
 DOTTED = 0.25
 """Share of random fine cells in a block that is struck in small steps; healthy ones stay below a tenth."""
+_CALM = 512
+"""Cells of 16 bytes of which at most one is random in a region that is calm but for one stretch."""
+_WIDE = 6
+"""Different bytes among the eight high ones, and among the eight low ones, of a cell that is no UTF-16."""
 _NEAR = 64 * 1024
 """Bytes that are read to look at one place."""
 _BLOCKS = 64
@@ -130,6 +134,36 @@ class Randomness:
         """Share of random cells of 16 bytes inside `[start, end)`; 0 where there is not one."""
         found = self.fine(start, end)
         return float(found.mean()) if found.size else 0.0
+
+    def lone(self, start: int, end: int) -> list[Range]:
+        """The only random stretch inside `[start, end)`, if it is a cell long, on any multiple of 16.
+
+        Nothing where other cells of 16 bytes are random, too: among noisy pixels, or in a Chinese text, a
+        stretch of 64 bytes may be so by chance.
+        """
+        first = -(-start // FINE) * FINE
+        data = np.frombuffer(self.blob.at(first, max(0, end - first)), np.uint8)
+        found = kernels.random_fine(data)
+        runs = [run for run in _runs(np.flatnonzero(found) * FINE, FINE) if run.end - run.start > CELL // 2]
+        if len(runs) != 1:
+            return []
+        (run,) = runs
+        if int(found.sum()) - (run.end - run.start) // FINE > found.size // _CALM:
+            return []
+        # Of four random cells one may not look it: the window may begin or end beside the run.
+        places = range(max(0, run.start - FINE), min(run.end + FINE, data.size) - CELL + 1, FINE)
+        inside = [at for at in places if kernels.cell_masks(data[at : at + CELL])[0]]
+        return [Range(first + inside[0], first + inside[-1] + CELL)] if inside else []
+
+    def wide_cells(self, start: int, end: int) -> int:
+        """How many cells of 16 bytes inside `[start, end)` are no text in units of two bytes.
+
+        Characters of one alphabet share their high bytes; those of random units all differ.
+        """
+        data = np.frombuffer(self.blob.at(start, max(0, min(end - start, _NEAR))), np.uint8)
+        units = np.sort(data[: data.size - data.size % FINE].reshape(-1, FINE // 2, 2), axis=1)
+        distinct = 1 + (np.diff(units, axis=1) != 0).sum(axis=1)
+        return int((distinct.min(axis=1, initial=FINE) >= _WIDE).sum())
 
     def dotted(self, start: int, end: int) -> list[Range]:
         """Blocks inside `[start, end)` in which a quarter of the cells of 16 bytes is random, joined.

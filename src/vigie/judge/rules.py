@@ -137,6 +137,11 @@ def healthy_or_struck(
         # A few blocks of deflate pass for random: so may a flipped bit in them.
         sure = not patchy and sum(r.end - r.start for r in found.ranges) >= struck.MANY * BLOCK
         return _encrypted(anatomy.format, found, basis, 0.8 if sure else 0.6, (words, *said))
+    lone = struck.lone_hits(anatomy, randomness)
+    if lone:
+        found = struck.shaped(lone, anatomy, randomness)
+        words = f"random bytes where all around is calm ({found.words()})"
+        return _encrypted(anatomy.format, found, Basis.STRUCTURE, 0.7, (words, *said))
     hidden = disguise(randomness.blob) if anatomy.flaws else None
     if hidden:
         found = Shape(Pattern.FULL, (Range(0, randomness.size),))

@@ -13,6 +13,10 @@ from vigie.model import Anatomy, Charset, Flaw, Kind, Range, Region
 RUN = 128
 """Random bytes in a row that no healthy structured region holds: two cells; in 129,250 files there was never
 more than one."""
+LONE = 1024 * 1024
+"""Bytes of a file up to which a single random cell is looked for,"""
+CALM = 2048
+"""and bytes of a structured region in which it stands out."""
 SCATTERED = 4
 """Separate random stretches that do the same: intermittent encryption leaves hundreds."""
 SEVERAL = 3
@@ -66,6 +70,23 @@ def structured_hits(anatomy: Anatomy, randomness: Randomness) -> tuple[list[Rang
     return hits, text_cells
 
 
+def lone_hits(anatomy: Anatomy, randomness: Randomness) -> list[Range]:
+    """One random stretch, too short to tell by itself, in a structured region that is calm everywhere else.
+
+    Only in small files: of a large one a percent is many cells.
+    """
+    if randomness.size > LONE:
+        return []
+    return [
+        hit
+        for region in anatomy.regions
+        if region.kind is Kind.STRUCTURED
+        and region.charset is Charset.NONE
+        and region.end - region.start >= CALM
+        for hit in randomness.lone(region.start, region.end)
+    ]
+
+
 def cells_in(hits: list[Range]) -> int:
     """Cells of 16 bytes that hits cover."""
     return sum((hit.end - hit.start + FINE - 1) // FINE for hit in hits)
@@ -83,8 +104,7 @@ def random_flaws(anatomy: Anatomy, randomness: Randomness) -> tuple[list[Range],
     for flaw in anatomy.flaws:
         inside = _around(flaw.start, anatomy)
         if inside is not None and inside.kind is Kind.STRUCTURED:
-            text = inside.charset is not Charset.NONE
-            if struck_text(flaw.start, randomness) if text else struck_at(flaw.start, randomness):
+            if _struck_there(flaw, inside, randomness):
                 # Such a flaw says where the format noticed; the cells around say what was struck.
                 exact = Range(flaw.start, flaw.end) if flaw.throughout else _cell(flaw.start, randomness.size)
                 random.append(exact)
@@ -99,6 +119,20 @@ def random_flaws(anatomy: Anatomy, randomness: Randomness) -> tuple[list[Range],
     if not random and _many(mixed, anatomy):
         return mixed, True
     return random, False
+
+
+def _struck_there(flaw: Flaw, inside: Region, randomness: Randomness) -> bool:
+    """Whether a flaw in a structured region is random."""
+    if inside.charset is Charset.UTF16:
+        start = max(0, flaw.start - NEAR - flaw.start % FINE)
+        return randomness.wide_cells(start, flaw.start + NEAR) >= TEXT_CELLS - 1
+    if inside.charset is not Charset.NONE:
+        return struck_text(flaw.start, randomness)
+    if flaw.throughout and flaw.end - flaw.start < CELL:
+        # So short a header stands beside compressed data: only its own cells count.
+        cells = randomness.fine(flaw.start, flaw.end)
+        return cells.size > 0 and float(cells.mean()) >= MOSTLY
+    return struck_at(flaw.start, randomness)
 
 
 def _random_parts(flaw: Flaw, inside: Region | None, randomness: Randomness) -> list[Range] | None:

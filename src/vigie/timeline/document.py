@@ -2,22 +2,37 @@
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
-from vigie.model import Skipped, State, Verdict, Version
+from vigie.model import Skipped, Snapshot, State, Verdict, Version
 
 RANDOM = 0.9
 """Share of random blocks from which a file of unknown format may be an encrypted one under a new name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One content of a path: from snapshot number `number` on, until the next one or until it is gone."""
+
+    number: int
+    item: Version | Skipped
+    verdict: Verdict
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The snapshot in which it was first seen; None for what could not be read."""
+        return self.item.snapshot if isinstance(self.item, Version) else None
+
+
 @dataclass(slots=True)
 class Document:
-    """One path, as far as the story has been told. Grows no further with the number of its versions."""
+    """One path, as far as the story has been told. Grows with the contents it had, not with the snapshots."""
 
     path: str
     first: int
     """Number of the snapshot in which it was first seen."""
-    last: int = -1
-    """Number of the snapshot in which it was last seen."""
+    gone: int = -1
+    """Number of the first snapshot that should hold it and does not; -1 while it is there."""
     content: str = ""
     """Identity of the bytes last seen; empty before the first time and where they could not be read."""
     newest: Version | None = None
@@ -34,27 +49,39 @@ class Document:
     unsure_verdict: Verdict | None = None
     hit: int = -1
     """Number of the snapshot in which it was first seen encrypted; -1 for never."""
-    states: set[State] = field(default_factory=set)
+    states: frozenset[State] = frozenset()
     """All that was ever said of it."""
     random: bool = False
     """Whether it is of unknown format and random from end to end."""
+    sightings: list[Sighting] = field(default_factory=list)
+    """Every content it had, oldest first."""
 
     def see(self, number: int, seen: Version | Skipped, verdict: Verdict, *, began: bool) -> None:
         """Take in the next version; `began` says whether the attack is seen in this snapshot or before."""
-        self.last, self.state = number, verdict.state
+        self.gone, self.state = -1, verdict.state
         self.reason = "; ".join(verdict.evidence[:2])
-        self.states.add(verdict.state)
+        self.states = _and(self.states, verdict.state)
         if verdict.state is State.ENCRYPTED and self.hit < 0:
             self.hit = number
         if isinstance(seen, Skipped):
+            if not self.sightings or not isinstance(self.sightings[-1].item, Skipped):
+                self.sightings.append(Sighting(number, seen, verdict))
             self.content = ""
             return
+        if not self.sightings or self.content != identity(seen):
+            self.sightings.append(Sighting(number, seen, verdict))
         self.newest, self.content = seen, identity(seen)
         self.random = verdict.state is State.UNKNOWN and is_random(verdict)
         if verdict.state is State.INTACT:
             self.intact, self.intact_verdict = seen, verdict
         elif verdict.state in (State.UNKNOWN, State.DAMAGED) and not began:
             self.unsure, self.unsure_verdict = seen, verdict
+
+
+@cache
+def _and(states: frozenset[State], state: State) -> frozenset[State]:
+    """The same few sets for a million documents."""
+    return states | {state}
 
 
 def identity(version: Version) -> str:

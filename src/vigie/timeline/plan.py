@@ -9,11 +9,12 @@
 | gone since, and its bytes lie intact under another path   | nothing: its user moved it                  |
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from vigie.model import State, Verdict, Version
-from vigie.timeline.document import Document, identity
+from vigie.timeline.document import Document, identity, is_random
 from vigie.timeline.story import Timeline
 
 
@@ -28,6 +29,8 @@ class Why(StrEnum):
     """The file is gone since the attack began."""
     UNVERIFIED = "unverified"
     """Unknown or damaged, but from before the onset, and nothing better is there."""
+    NEAREST = "nearest"
+    """Unknown or damaged, and since the onset: no plan, only the nearest thing to one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Choice:
     why: Why
     note: str = ""
     """In words, where there is something to say."""
+    older: tuple[Version, ...] = ()
+    """Other versions said to be intact, newest first: should this one turn out not to be what it seemed."""
 
     @property
     def path(self) -> str:
@@ -54,6 +59,8 @@ class Lost:
     state: State
     """What its newest version is."""
     reason: str
+    nearest: Choice | None = None
+    """The version that may still be of use: not known to be healthy, and not encrypted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +94,41 @@ def plan(timeline: Timeline) -> Plan:
 def _choose(document: Document, *, vanished: bool) -> Choice | Lost:
     version, verdict = document.intact, document.intact_verdict
     if version is not None and verdict is not None:
+        older = tuple(_older(document, version))
         if document.state is not State.INTACT:
-            return Choice(
-                version, verdict, Why.OLDER, f"newer ones: {document.state.value} ({document.reason})"
-            )
+            note = f"newer ones: {document.state.value} ({document.reason})"
+            return Choice(version, verdict, Why.OLDER, note, older)
         if vanished:
-            return Choice(version, verdict, Why.VANISHED, "gone since the attack began")
-        return Choice(version, verdict, Why.NEWEST)
+            return Choice(version, verdict, Why.VANISHED, "gone since the attack began", older)
+        return Choice(version, verdict, Why.NEWEST, older=older)
     version, verdict = document.unsure, document.unsure_verdict
     if version is not None and verdict is not None:
         newest = document.newest is not None and identity(document.newest) == identity(version)
         note = "the newest version" if newest else "the newest version from before the attack"
         doubt = "was damaged already" if verdict.state is State.DAMAGED else "cannot be told healthy"
         return Choice(version, verdict, Why.UNVERIFIED, f"{note}, which {doubt}")
-    return Lost(document.path, document.state, _why_lost(document))
+    return Lost(document.path, document.state, _why_lost(document), _nearest(document))
+
+
+def _older(document: Document, chosen: Version) -> Iterator[Version]:
+    """The intact versions with other bytes than the chosen one, which is the newest of them."""
+    for sighting in reversed(document.sightings):
+        version = sighting.item
+        intact = sighting.verdict.state is State.INTACT
+        if intact and isinstance(version, Version) and identity(version) != identity(chosen):
+            yield version
+
+
+def _nearest(document: Document) -> Choice | None:
+    """The newest version that is damaged, or unknown without being random from end to end."""
+    for sighting in reversed(document.sightings):
+        version, verdict = sighting.item, sighting.verdict
+        if not isinstance(version, Version) or is_random(verdict):
+            continue
+        if verdict.state in (State.DAMAGED, State.UNKNOWN):
+            said = "; ".join(verdict.evidence[:2])
+            return Choice(version, verdict, Why.NEAREST, f"not known to be healthy ({said})")
+    return None
 
 
 def _why_lost(document: Document) -> str:

@@ -9,18 +9,46 @@ the onset only when nothing else is.
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from vigie.errors import NoSuchTarget
-from vigie.model import Skipped, Snapshot, State, Verdict, Version
-from vigie.timeline.coverage import Coverage, covers
+from vigie.model import Gone, Skipped, Snapshot, State, Verdict, Version
+from vigie.timeline.coverage import below, covers
 from vigie.timeline.document import Document, folder_of, identity, is_random, origin
 
 SWAPPED = 3
 """Files of one folder that must vanish while as many random ones come, to be an attack and not a tidy-up."""
 
 Seen = tuple[Version | Skipped, Verdict]
+Change = Seen | Gone
+"""What a snapshot has that the one before it had not (a file with its verdict), or has no more."""
+
+
+@dataclass(slots=True)
+class _Series:
+    """The snapshots of the same folders: each is told by what differs from the one before."""
+
+    present: dict[str, int] = field(default_factory=dict)
+    """What the newest one holds: paths, and the marks below that apply to each."""
+    encrypted: int = 0
+    suspect: int = 0
+    unread: frozenset[str] = frozenset()
+    """Files and folders that could not be read in the newest one."""
+
+    def hold(self, path: str, marks: int) -> None:
+        self.drop(path)
+        self.present[path] = marks
+        self.encrypted += marks & _ENCRYPTED
+        self.suspect += bool(marks & _SUSPECT)
+
+    def drop(self, path: str) -> None:
+        marks = self.present.pop(path, 0)
+        self.encrypted -= marks & _ENCRYPTED
+        self.suspect -= bool(marks & _SUSPECT)
+
+
+_ENCRYPTED, _SUSPECT = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +77,7 @@ class Timeline:
     rows: tuple[Row, ...]
     documents: tuple[Document, ...]
     """In path order; new names that an attack gave are not among them."""
-    leftovers: tuple[str, ...]
+    leftovers: tuple[Document, ...]
     """What an attack made of documents: encrypted under a longer name, or random since the onset."""
     began: int | None
     """Number of the snapshot at the end of the onset, where its beginning can be told."""
@@ -74,10 +102,15 @@ class Story:
         self._rows: list[Row] = []
         self._began: int | None = None
         self._notes: list[str] = []
-        self._unread: list[frozenset[str]] = []
+        self._series: dict[tuple[str, ...], _Series] = {}
+        self._missing: set[str] = set()
+        """Paths that are gone as of the newest snapshot that should hold them."""
 
-    def add(self, snapshot: Snapshot, seen: Iterable[Seen]) -> Row:
-        """Take in the next snapshot: every file of it, each with its verdict."""
+    def add(self, snapshot: Snapshot, changes: Iterable[Change]) -> Row:
+        """Take in the next snapshot: what differs from the one before of the same folders (`paths`).
+
+        What could not be read must be told each time, as `Source.changes` does.
+        """
         number = len(self._rows)
         if self._rows and snapshot.time_ns <= self._rows[-1].snapshot.time_ns:
             self._notes.append(
@@ -85,40 +118,59 @@ class Story:
                 "a clock was wrong, or somebody set a false time"
             )
         # All of it first: whether it began in this snapshot must be known before an *unknown* version counts.
-        everything = list(seen)
-        paths = {_path(item) for item, _ in everything}
-        if self._began is None and self._shows_it(snapshot, everything, paths):
+        everything = list(changes)
+        seen = [change for change in everything if not isinstance(change, Gone)]
+        lost = [change.path for change in everything if isinstance(change, Gone)]
+        first = snapshot.paths not in self._series
+        series = self._series.setdefault(snapshot.paths, _Series())
+        told = {_path(item) for item, _ in seen}
+        unread = frozenset(item.path for item, _ in seen if isinstance(item, Skipped))
+        lost += self._unsaid(snapshot, series, told, unread, first=first)
+        if self._began is None and self._shows_it(seen, lost):
             self._began = number
-        new = changed = suspect = 0
-        for item, verdict in everything:
+        for path in lost:
+            self._lose(number, path, series)
+        for path in series.unread - told:
+            series.drop(path)  # a folder that could not be read, and can be now
+        new = changed = random = 0
+        for item, verdict in seen:
             path = _path(item)
             document = self._documents.get(path)
             if document is None:
                 document = self._documents[path] = Document(path, number)
                 new += 1
-                suspect += verdict.state is State.UNKNOWN and number > 0 and is_random(verdict)
+                random += verdict.state is State.UNKNOWN and number > 0 and is_random(verdict)
+                marks = 0
             else:
                 changed += isinstance(item, Version) and document.content != identity(item)
                 troubled = verdict.state in (State.DAMAGED, State.UNKNOWN, State.SKIPPED)
-                suspect += troubled and document.intact is not None
+                marks = _SUSPECT if troubled and document.intact is not None else 0
             document.see(number, item, verdict, began=self._began is not None)
-        encrypted = sum(verdict.state is State.ENCRYPTED for _, verdict in everything)
-        unread = sum(verdict.state is State.SKIPPED for _, verdict in everything)
-        row = Row(snapshot, len(everything), new, changed, encrypted, suspect, unread)
+            self._missing.discard(path)
+            series.hold(path, marks | (_ENCRYPTED if verdict.state is State.ENCRYPTED else 0))
+        if len(self._series) > 1:
+            self._found_again(series)
+        series.unread = unread
+        row = Row(
+            snapshot,
+            len(series.present),
+            new,
+            changed,
+            series.encrypted,
+            series.suspect + random,
+            len(unread),
+        )
         self._rows.append(row)
-        self._unread.append(frozenset(item.path for item, _ in everything if isinstance(item, Skipped)))
         return row
 
     def end(self) -> Timeline:
         """What the snapshots say together."""
-        held = Coverage([row.snapshot for row in self._rows], self._unread)
-        leftovers, owners = self._leftovers(held)
+        leftovers, owners = self._leftovers()
         documents = [self._documents[path] for path in sorted(self._documents) if path not in leftovers]
         vanished, gone, affected = set(), set(), 0
         for document in documents:
-            missing = held.missing_since(document.path, document.last)
-            if missing is not None:
-                since_onset = self._began is not None and missing >= self._began
+            if document.gone >= 0:
+                since_onset = self._began is not None and document.gone >= self._began
                 never_read = document.states == {State.SKIPPED}
                 if never_read or not (since_onset or document.path in owners):
                     gone.add(document.path)
@@ -132,7 +184,7 @@ class Story:
         return Timeline(
             rows=tuple(self._rows),
             documents=tuple(documents),
-            leftovers=tuple(sorted(leftovers)),
+            leftovers=tuple(self._documents[path] for path in sorted(leftovers)),
             began=self._began,
             last_clean=last_clean,
             first_hit=first_hit,
@@ -142,39 +194,59 @@ class Story:
             notes=tuple(self._notes),
         )
 
-    def _shows_it(self, snapshot: Snapshot, seen: list[Seen], paths: set[str]) -> bool:
+    def _unsaid(
+        self, snapshot: Snapshot, series: _Series, told: set[str], unread: frozenset[str], *, first: bool
+    ) -> list[str]:
+        """Paths that are gone and not told: new folders are saved, or old ones can be read again."""
+        again = series.unread - unread
+        if first:
+            known: Iterable[str] = (path for path, document in self._documents.items() if document.gone < 0)
+            known = (path for path in known if covers(snapshot, path))
+        elif again:
+            known = (path for path in series.present if below(path, again))
+        else:
+            return []
+        return [path for path in known if path not in told and not below(path, unread)]
+
+    def _lose(self, number: int, path: str, series: _Series) -> None:
+        series.drop(path)
+        document = self._documents.get(path)
+        if document is not None and document.gone < 0:
+            document.gone = number
+            self._missing.add(path)
+
+    def _found_again(self, series: _Series) -> None:
+        """Files that other snapshots lost, and that these hold still: two series may keep the same folder."""
+        for path in [path for path in self._missing if path in series.present]:
+            self._documents[path].gone = -1
+            self._missing.discard(path)
+
+    def _shows_it(self, seen: Sequence[Seen], lost: Iterable[str]) -> bool:
         covered = [row.snapshot for row in self._rows]
+        fresh: Counter[str] = Counter()
         for item, verdict in seen:
-            if verdict.state is not State.ENCRYPTED:
-                continue
             path = _path(item)
             document = self._documents.get(path)
-            if document is not None and document.hit < 0:
-                return True
-            if document is None and any(covers(earlier, path) for earlier in covered):
-                return True
-        fresh = Counter(
-            folder_of(_path(item))
-            for item, verdict in seen
-            if verdict.state is State.UNKNOWN and is_random(verdict) and _path(item) not in self._documents
-        )
+            if verdict.state is State.ENCRYPTED:
+                if document is not None and document.hit < 0:
+                    return True
+                if document is None and any(covers(earlier, path) for earlier in covered):
+                    return True
+            elif verdict.state is State.UNKNOWN and document is None and is_random(verdict):
+                fresh[folder_of(path)] += 1
         if max(fresh.values(), default=0) < SWAPPED:
             return False
-        previous = max((d.last for d in self._documents.values() if covers(snapshot, d.path)), default=-1)
-        lost = Counter(
-            folder_of(d.path)
-            for d in self._documents.values()
-            if d.last == previous and d.path not in paths and covers(snapshot, d.path)
-        )
-        return any(min(count, lost[folder]) >= SWAPPED for folder, count in fresh.items())
+        emptied = Counter(map(folder_of, lost))
+        return any(min(count, emptied[folder]) >= SWAPPED for folder, count in fresh.items())
 
-    def _leftovers(self, held: Coverage) -> tuple[set[str], set[str]]:
+    def _leftovers(self) -> tuple[set[str], set[str]]:
         """What an attack made of documents, and the vanished paths it was made of."""
         leftovers: set[str] = set()
         owners: set[str] = set()
         for path, document in self._documents.items():
             came = self._began is not None and document.first >= self._began
-            if State.INTACT in document.states or not (document.hit == document.first or document.random):
+            struck = document.hit == document.first or document.random
+            if State.INTACT in document.states or not (struck or came):
                 continue
             if came and document.random:
                 leftovers.add(path)
@@ -183,13 +255,13 @@ class Story:
                 continue
             original = self._documents[owner]
             # Deleted before the longer name came: that was its user, and this is another file.
-            if original.first > document.first or original.last < held.last_before(path, document.first):
+            if original.first > document.first or 0 <= original.gone < document.first:
                 continue
-            missing = held.missing_since(owner, original.last) is not None
-            if missing or came:
+            missing = original.gone >= 0
+            if (missing or came) and (struck or original.gone == document.first):
                 leftovers.add(path)
-            if missing:
-                owners.add(owner)
+                if missing:
+                    owners.add(owner)
         return leftovers, owners - leftovers
 
     def _onset(self) -> tuple[Snapshot | None, Snapshot | None]:

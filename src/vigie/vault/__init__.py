@@ -1,7 +1,8 @@
 """Keep and restore: drives the stock restic program, and brings back the last clean version of each file."""
 
 from vigie.vault.destination import Destination
-from vigie.vault.history import History, JudgeAll, told
+from vigie.vault.history import History, told
+from vigie.vault.stages import Effort, JudgeAll
 from vigie.vault.keep import Kept, keep
 from vigie.vault.location import repository_of, source_of
 from vigie.vault.password import password_of
@@ -11,6 +12,7 @@ from vigie.vault.restic import Restic
 
 __all__ = [
     "Destination",
+    "Effort",
     "Handed",
     "History",
     "JudgeAll",

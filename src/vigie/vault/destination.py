@@ -1,9 +1,8 @@
 """The folder files are handed back into: nothing in it is ever overwritten, nothing is written outside of it.
 
-Folders are entered one by one by descriptor and without following links, so that a link that somebody puts
-there meanwhile leads nowhere. A file is written under a name of ours in its own folder, and gets its real
-name at the very end by a call that fails where that name is taken: link(2), or renameat2(2) with
-RENAME_NOREPLACE.
+A file is written under a name of ours in its own folder, and gets its real name at the very end by a call
+that fails where that name is taken: renameat2(2) with RENAME_NOREPLACE, or link(2) where a file system does
+not have that.
 """
 
 import ctypes
@@ -19,18 +18,21 @@ from types import TracebackType
 from typing import Self
 
 from vigie.errors import DiskFull, NotPermitted, StateInUse, VigieError
+from vigie.model import Attributes
 from vigie.sources.file import in_words, kind_in_words
+from vigie.vault.entered import Entered, is_no_folder
 
-_ENTER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAKE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _RENAME_NOREPLACE = 1  # <linux/fs.h>
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-"""What link(2) says where the file system has no hard links (FAT, many network shares)."""
+_UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What renameat2(2) says where kernel or file system does not know the flag (NFS, many FUSE ones)."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _PERMISSIONS = 0o777
 """Bits of a mode that are restored: never set-user-ID, set-group-ID or sticky."""
 PIECE = 1 << 20
+OURS = b"vigie-manifest"
+"""How the names of what Vigie itself writes at the top of the folder begin."""
 
 
 class Refused(Exception):
@@ -47,9 +49,9 @@ class Taken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a file goes: its folder, open as long as the next file lies there as well, and its name."""
+    """Where a file goes: its folder below the destination, empty for the top, and its name."""
 
-    folder: int
+    folder: bytes
     name: bytes
 
     @property
@@ -59,7 +61,7 @@ class Place:
 
 
 class Destination:
-    """The folder, held by one run at a time.
+    """The folder, held by one run at a time. Its methods may be called from several threads.
 
     Raises:
         NotPermitted: it is no folder, or cannot be made or written.
@@ -71,19 +73,19 @@ class Destination:
         another = "Give another folder with --to."
         try:
             os.makedirs(path, exist_ok=True)
-            self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except (FileExistsError, NotADirectoryError) as error:
             raise NotPermitted(path, "a file stands there", another) from error
         except OSError as error:
-            raise self._fatal(error) or NotPermitted(path, in_words(error), another) from error
+            raise self.fatal(error) or NotPermitted(path, in_words(error), another) from error
         try:
-            fcntl.flock(self._root, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            os.close(self._root)
+            os.close(root)
             raise StateInUse(path, "another run restores into this folder", "Wait for it to end.") from error
         except OSError:
-            pass  # a network share without locks: link() and RENAME_NOREPLACE still guard every file
-        self._folder = (b"", self._root)
+            pass  # a network share without locks: RENAME_NOREPLACE and link() still guard every file
+        self._entered = Entered(root)
 
     def __enter__(self) -> Self:
         return self
@@ -91,11 +93,10 @@ class Destination:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leave()
-        os.close(self._root)
+        self._entered.close()
 
-    def place(self, path: str) -> Place:
-        """Where the file of that path in a snapshot goes; the folders above it are made.
+    def place(self, path: str, *, folders: int = 0o777) -> Place:
+        """Where the file of that path in a snapshot goes; the folders above it are made, with that mode.
 
         Raises:
             Refused: the path leads outside, or something that is no folder stands in the way.
@@ -105,98 +106,124 @@ class Destination:
         parts = folder.split(b"/") if folder else []
         if any(part in (b"", b".", b"..") or b"\0" in part for part in (*parts, name)):
             raise Refused("its path leads elsewhere")
-        if folder != self._folder[0]:
-            self._leave()
-            self._folder = (folder, self._enter(parts))
-        return Place(self._folder[1], name)
+        if not folder and name.startswith(OURS):
+            raise Refused("that name is kept for the manifest")
+        try:
+            with self._entered.folder(folder, make=folders):
+                return Place(folder, name)
+        except OSError as error:
+            if is_no_folder(error):
+                raise Refused("a link or a file stands where a folder must be") from error
+            raise self.fatal(error) or Refused(f"its folder cannot be made: {in_words(error)}") from error
 
-    def digest(self, place: Place) -> str | None:
-        """SHA-256 of the file that stands in the place already, or None where there is none.
+    def look(self, place: Place) -> os.stat_result | None:
+        """The file that stands in the place already, or None where there is none.
 
         Raises:
-            Refused: what stands there is no regular file, or cannot be read.
+            Refused: what stands there is no regular file, or cannot be looked at.
         """
         try:
-            fd = os.open(place.name, _LOOK, dir_fd=place.folder)
+            with self._entered.folder(place.folder) as folder:
+                status = os.stat(place.name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise Refused(f"something stands there already: {in_words(error)}") from error
-        try:
-            mode = os.fstat(fd).st_mode
-            if not stat.S_ISREG(mode):
-                raise Refused(f"{kind_in_words(mode)} stands there already")
-            return digest(fd)
-        except OSError as error:
-            raise Refused(f"a file stands there already: {in_words(error)}") from error
-        finally:
-            os.close(fd)
+        if stat.S_ISLNK(status.st_mode):
+            raise Refused("a symbolic link stands there already")
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused(f"{kind_in_words(status.st_mode)} stands there already")
+        return status
 
-    @contextmanager
-    def draft(self, place: Place) -> Iterator[int]:
-        """A new file beside the place, open for reading and writing, gone afterwards unless it was published.
+    def open(self, place: Place, *, draft: bool = False) -> int:
+        """A descriptor that reads the file in the place, or its draft, and cannot write it.
 
         Raises:
-            Refused: it cannot be written.
-            DiskFull: there is no room left.
+            OSError: it cannot be opened.
+        """
+        with self._entered.folder(place.folder) as folder:
+            return os.open(place.draft if draft else place.name, _LOOK, dir_fd=folder)
+
+    def digest(self, place: Place) -> str:
+        """SHA-256 of the file that stands in the place.
+
+        Raises:
+            Refused: it cannot be read.
         """
         try:
+            fd = self.open(place)
+            try:
+                return digest(fd)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise Refused(f"a file stands there already: {in_words(error)}") from error
+
+    def draft(self, place: Place) -> int:
+        """A descriptor for a new, empty file beside the place, also where a killed run left one.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        with self._entered.folder(place.folder) as folder:
             with suppress(FileNotFoundError):
-                os.unlink(place.draft, dir_fd=place.folder)  # ours, from a run that was killed
-            fd = os.open(place.draft, _MAKE, 0o600, dir_fd=place.folder)
+                os.unlink(place.draft, dir_fd=folder)
+            return os.open(place.draft, _MAKE, 0o600, dir_fd=folder)
+
+    def discard(self, place: Place) -> None:
+        """Take the draft away, where there is one."""
+        with suppress(OSError), self._entered.folder(place.folder) as folder:
+            os.unlink(place.draft, dir_fd=folder)
+
+    def publish(self, place: Place) -> os.stat_result:
+        """Give the draft its name; what it is like then.
+
+        Raises:
+            Taken: the name is taken by now.
+            OSError: it cannot be.
+        """
+        with self._entered.folder(place.folder) as folder:
+            try:
+                _rename_new(folder, place)
+            except OSError as error:
+                if error.errno not in _UNKNOWN:
+                    raise
+                _link_new(folder, place)
+            return os.stat(place.name, dir_fd=folder, follow_symlinks=False)
+
+    def sync(self) -> None:
+        """Wait until files and names are on the disk.
+
+        Raises:
+            OSError: the disk could not take something.
+        """
+        self._entered.sync()
+
+    def dress_folder(self, path: str, attributes: Attributes) -> None:
+        """Give the folder of that path in a snapshot its owner, mode and time, as far as the disk can."""
+        with suppress(OSError), self._entered.folder(os.fsencode(path).strip(b"/")) as folder:
+            dress(folder, attributes)
+
+    @contextmanager
+    def own(self, name: str, flags: int) -> Iterator[int]:
+        """A file of Vigie's own at the top of the folder, readable by its owner only.
+
+        Raises:
+            DiskFull, NotPermitted: it cannot be made or used.
+        """
+        try:
+            with self._entered.folder(b"") as root:
+                fd = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=root)
             try:
                 yield fd
             finally:
                 os.close(fd)
-                with suppress(FileNotFoundError):
-                    os.unlink(place.draft, dir_fd=place.folder)
         except OSError as error:
-            raise self._fatal(error) or Refused(in_words(error)) from error
+            said = NotPermitted(f"{self.path}/{name}", in_words(error), "Give another folder with --to.")
+            raise self.fatal(error) or said from error
 
-    def publish(self, place: Place) -> None:
-        """Give the draft its name.
-
-        Raises:
-            Taken: the name is taken by now.
-            OSError: it cannot be; `draft` turns that into `Refused`.
-        """
-        try:
-            os.link(
-                place.draft,
-                place.name,
-                src_dir_fd=place.folder,
-                dst_dir_fd=place.folder,
-                follow_symlinks=False,
-            )
-        except FileExistsError as error:
-            raise Taken from error
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            _rename_new(place)
-
-    def _enter(self, parts: list[bytes]) -> int:
-        here = os.dup(self._root)
-        try:
-            for part in parts:
-                with suppress(FileExistsError):
-                    os.mkdir(part, dir_fd=here)
-                below = os.open(part, _ENTER, dir_fd=here)
-                os.close(here)
-                here = below
-        except OSError as error:
-            os.close(here)
-            if error.errno in (errno.ELOOP, errno.ENOTDIR):
-                raise Refused("a link or a file stands where a folder must be") from error
-            raise self._fatal(error) or Refused(f"its folder cannot be made: {in_words(error)}") from error
-        return here
-
-    def _leave(self) -> None:
-        if self._folder[1] != self._root:
-            os.close(self._folder[1])
-        self._folder = (b"", self._root)
-
-    def _fatal(self, error: OSError) -> VigieError | None:
+    def fatal(self, error: OSError) -> VigieError | None:
+        """The error that ends the run, where this concerns more than one file."""
         if error.errno in _FULL:
             again = "Make room, then run the same command again: what is there already is recognised."
             return DiskFull(self.path, "there is no room left", again)
@@ -205,15 +232,15 @@ class Destination:
         return None
 
 
-def dress(fd: int, mode: int, uid: int, gid: int, mtime_ns: int) -> None:
+def dress(fd: int, attributes: Attributes) -> None:
     """Give a file its permissions, its time and, where we are root, its owner, as far as the disk can."""
     with suppress(OSError):  # FAT and many network shares know no owners or modes: the bytes are what counts
         if os.geteuid() == 0:
-            os.fchown(fd, uid, gid)
+            os.fchown(fd, attributes.uid, attributes.gid)
     with suppress(OSError):
-        os.fchmod(fd, mode & _PERMISSIONS)
+        os.fchmod(fd, attributes.mode & _PERMISSIONS)
     with suppress(OSError, OverflowError):
-        os.utime(fd, ns=(mtime_ns, mtime_ns))
+        os.utime(fd, ns=(attributes.mtime_ns, attributes.mtime_ns))
 
 
 def write(fd: int, data: bytes) -> None:
@@ -232,12 +259,21 @@ def digest(fd: int) -> str:
     return found.hexdigest()
 
 
-def _rename_new(place: Place) -> None:
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _rename_new(folder: int, place: Place) -> None:
     """renameat2(2): Python has no call of its own for RENAME_NOREPLACE."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    done = libc.renameat2(place.folder, place.draft, place.folder, place.name, _RENAME_NOREPLACE)
-    if done:
+    if _libc.renameat2(folder, place.draft, folder, place.name, _RENAME_NOREPLACE):
         code = ctypes.get_errno()
         if code == errno.EEXIST:
             raise Taken
         raise OSError(code, os.strerror(code))
+
+
+def _link_new(folder: int, place: Place) -> None:
+    try:
+        os.link(place.draft, place.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    except FileExistsError as error:
+        raise Taken from error
+    os.unlink(place.draft, dir_fd=folder)

@@ -1,65 +1,122 @@
-"""A source, judged: every distinct content once, against the version before it, told as a timeline."""
+"""A source, judged in three stages and told as a timeline: what its lists say, what beginnings say, the rest.
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+1. Lists only (`timeline.triage`): names, sizes, and how far each version compresses. No file is read.
+2. The first piece of what is open, through the judge.
+3. All of what its first piece cannot settle; with `full`, of everything.
 
-from vigie.model import Entry, Likeness, Skipped, Snapshot, Source, State, Verdict, Version
-from vigie.timeline import Row, Story, Timeline
+A content is judged once, whatever it is called, and equal parts of two snapshots are not gone through twice:
+the cost follows what changed.
+"""
+
+from collections.abc import Callable, Iterable
+
+from vigie.model import MAP_CELLS, Gone, Likeness, Skipped, Snapshot, Source, State, Verdict, Version
+from vigie.timeline import Change, Row, Story, Timeline, look
 from vigie.timeline.document import origin
+from vigie.timeline.triage import share
+from vigie.vault.stages import Effort, JudgeAll, OnJudged, Open, Stages
 
-Seen = tuple[Version | Skipped, Verdict]
+FEW = 3
+"""Encrypted files from which a snapshot shows an attack, and nothing new in it is presumed any more."""
+_COMPRESSIBLE = 0.5
+"""Share of its size to which a file packs that had no random part to speak of."""
 
-
-class JudgeAll(Protocol):
-    """Judges many entries, several at a time, and answers in their order."""
-
-    def __call__(
-        self,
-        entries: Iterable[Entry | Skipped],
-        /,
-        before: Callable[[str], Likeness | None] | None = None,
-    ) -> Iterator[tuple[Entry | Skipped, Verdict]]:
-        """Each entry with its verdict; `before` knows what the last good version at a path was like."""
-        ...
+Item = Version | Skipped | Gone
+Key = tuple[str, str]
 
 
 class History:
-    """What is known of a source so far: the verdict on each content, and what each path was last like."""
+    """What is known of a source so far: the verdict on each content, and what each path last held."""
 
-    def __init__(self, source: Source, judge_all: JudgeAll) -> None:
-        self._source = source
-        self._judge_all = judge_all
-        self._verdicts: dict[tuple[str, str], Verdict] = {}
+    def __init__(
+        self, source: Source, judge_all: JudgeAll, *, full: bool = False, effort: Effort | None = None
+    ) -> None:
+        """`full` judges all of every content, and trusts no list."""
+        self._source, self._judge_all, self._full = source, judge_all, full
+        self._verdicts: dict[Key, Verdict] = {}
+        self._healthy: dict[str, Verdict] = {}
+        """Contents that were found intact, under whatever name."""
+        self._last: dict[tuple[str, ...], Snapshot] = {}
+        self._held: dict[str, Version] = {}
         self._likeness: dict[str, Likeness] = {}
+        self._effort = effort or Effort()
 
-    def next(self, snapshot: Snapshot, on_judged: Callable[[int, int], None] | None = None) -> list[Seen]:
-        """Every file of the next snapshot (oldest first) with its verdict.
+    def next(self, snapshot: Snapshot, on_judged: OnJudged = lambda _done, _total: None) -> list[Change]:
+        """What differs in the next snapshot (oldest first), each file with its verdict.
 
-        Contents met before are not read again. `on_judged` is told how many are judged, and of how many.
+        `on_judged` is told how many files were read, and of how many.
         """
-        items = list(self._source.versions(snapshot))
-        unseen: dict[tuple[str, str], Entry] = {}
+        items = list(self._source.changes(self._last.get(snapshot.paths), snapshot))
+        self._last[snapshot.paths] = snapshot
+        unseen = self._unseen(items)
+        stages = Stages(self._source, self._judge_all, self._settle, self._before, self._effort, on_judged)
+        if self._full:
+            stages.whole(unseen)
+        else:
+            self._triage(unseen, stages)
+        return [self._change(item) for item in items]
+
+    def _change(self, item: Item) -> Change:
+        if isinstance(item, Gone):
+            return item
+        if isinstance(item, Skipped):
+            return item, Verdict.skipped(item.reason)
+        verdict = self._verdicts[_key(item)]
+        # As in the baseline: an encrypted version never replaces what is known of a good one.
+        if verdict.state is not State.ENCRYPTED:
+            self._held[item.entry.path] = item
+            if verdict.likeness:
+                self._likeness[item.entry.path] = verdict.likeness
+        return item, verdict
+
+    def _unseen(self, items: Iterable[Item]) -> list[Version]:
+        """One version for each content that no verdict is known of."""
+        unseen: dict[Key, Version] = {}
         for item in items:
             if isinstance(item, Version) and (key := _key(item)) not in self._verdicts:
-                unseen.setdefault(key, item.entry)
-        judged = self._judge_all(unseen.values(), self._before)
-        for done, (key, (_, verdict)) in enumerate(zip(unseen, judged, strict=True), 1):
-            self._verdicts[key] = verdict
-            if on_judged:
-                on_judged(done, len(unseen))
-        seen = [(item, self._verdict(item)) for item in items]
-        for item, verdict in seen:
-            # As in the baseline: an encrypted version never replaces what is known of a good one.
-            if verdict.likeness and verdict.state is not State.ENCRYPTED and isinstance(item, Version):
-                self._likeness[item.entry.path] = verdict.likeness
-        return seen
+                unseen.setdefault(key, item)
+        return list(unseen.values())
 
-    def _verdict(self, item: Version | Skipped) -> Verdict:
-        return Verdict.skipped(item.reason) if isinstance(item, Skipped) else self._verdicts[_key(item)]
+    def _triage(self, unseen: Iterable[Version], stages: Stages) -> None:
+        single: list[Open] = []
+        presumed: list[Open] = []
+        groups: dict[str, list[Open]] = {}
+        for version in unseen:
+            healthy = self._healthy.get(version.content)
+            if healthy is not None:
+                self._settle(version, healthy, 1)  # moved or copied under a name of another kind
+                continue
+            first = look(version, self._held.get(version.entry.path))
+            if first.verdict is None:
+                (groups.setdefault(first.group, []) if first.group else single).append(Open(version, first))
+                continue
+            self._settle(version, first.verdict, 1)
+            if first.presumed:
+                presumed.append(Open(version, first))
+        said = stages.heads(single)
+        for group in groups.values():
+            said += stages.pooled(group)
+        if self._held and sum(verdict.state is State.ENCRYPTED for verdict in said) >= FEW:
+            stages.heads(presumed)
+
+    def _settle(self, version: Version, verdict: Verdict, stage: int) -> None:
+        self._verdicts[_key(version)] = verdict
+        self._effort.settled[stage] += 1
+        if version.content and verdict.state is State.INTACT:
+            self._healthy[version.content] = verdict
 
     def _before(self, path: str) -> Likeness | None:
-        known = path if path in self._likeness else origin(path, self._likeness)
-        return self._likeness.get(known) if known else None
+        known = path if path in self._held else origin(path, self._held)
+        if known is None:
+            return None
+        if known in self._likeness:
+            return self._likeness[known]
+        version = self._held[known]
+        packed = share(version)
+        if packed is None or packed > _COMPRESSIBLE:
+            return None
+        # It was not read, but what packs so well held no random block to speak of.
+        return Likeness(State.INTACT, None, version.entry.size, 0.0, bytes(MAP_CELLS))
 
 
 def told(
@@ -67,19 +124,22 @@ def told(
     judge_all: JudgeAll,
     snapshots: Iterable[Snapshot],
     *,
-    on_row: Callable[[Row], None] | None = None,
-    on_judged: Callable[[int, int], None] | None = None,
+    full: bool = False,
+    effort: Effort | None = None,
+    on_row: Callable[[Row], None] = lambda _row: None,
+    on_judged: OnJudged = lambda _done, _total: None,
 ) -> Timeline:
-    """The timeline of these snapshots, oldest first; `on_row` gets each one's figures as they come."""
-    history, story = History(source, judge_all), Story()
+    """The timeline of these snapshots, oldest first; `on_row` gets each one's figures as they come.
+
+    What it took is added to `effort`.
+    """
+    history, story = History(source, judge_all, full=full, effort=effort), Story()
     for snapshot in snapshots:
-        row = story.add(snapshot, history.next(snapshot, on_judged))
-        if on_row:
-            on_row(row)
+        on_row(story.add(snapshot, history.next(snapshot, on_judged)))
     return story.end()
 
 
-def _key(version: Version) -> tuple[str, str]:
+def _key(version: Version) -> Key:
     """What makes two versions one to the judge: their bytes, and the endings of their names, which promise.
 
     A source without content addresses has nothing but path, size and time to tell them apart.

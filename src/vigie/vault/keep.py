@@ -16,7 +16,7 @@ from vigie.errors import VigieError
 from vigie.journal import Journal
 from vigie.model import Entry, Likeness, Skipped, State, Verdict
 from vigie.sources.folder import walk
-from vigie.vault.history import JudgeAll
+from vigie.vault.stages import JudgeAll
 from vigie.vault.restic import Restic, message
 
 TAG = "vigie"

@@ -1,197 +1,410 @@
 """Recover: hand back the planned version of every file, each judged again from what was written.
 
-Each file is written beside its place, brought to the disk, read back, compared and judged; only then it gets
-its name. What stands there already is left alone: a run that was cut short is simply started again.
+A file is written beside its place, brought to the disk, read back, compared and judged; only then it gets its
+name, and only when name and bytes are on the disk it is reported. What stands there already is left alone: a
+run that was cut short is simply started again.
+
+Files go in batches, and three things happen at once: a thread reads the backup ahead (`fetch`), another has
+the last batch judged, and this one writes the next.
 """
 
-import hashlib
 import os
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-from vigie.errors import ExitCode, Unreadable
-from vigie.model import Blob, Judge, Source, State, Verdict
-from vigie.sources.file import FileBlob
-from vigie.timeline import Choice, Lost, Plan
-from vigie.vault.destination import PIECE, Destination, Place, Refused, Taken, digest, dress, write
+from vigie.errors import NotPermitted, Unreadable, VigieError
+from vigie.model import Entry, Judge, Likeness, OpenBlob, Skipped, Source, State, Verdict
+from vigie.sources.file import FileBlob, in_words
+from vigie.timeline import Choice, Lost, Plan, Why
+from vigie.timeline.urgency import Step
+from vigie.vault.batch import Batch, Item, content_of, stamp
+from vigie.vault.destination import Destination, Place, Refused, Taken, digest, dress, write
+from vigie.vault.fetch import Fetch, Piece
+from vigie.vault.folders import Folders
+from vigie.vault.handed import Handed, Outcome, Recovery, named
+from vigie.vault.manifest import Manifest, Record
+from vigie.vault.stages import JudgeAll
 
+__all__ = ["Handed", "Outcome", "Recovery", "hand_back", "recover"]
 
-class Outcome(StrEnum):
-    """What became of one document."""
-
-    RESTORED = "restored"
-    ALREADY = "already"
-    """The very same file is there: an earlier run restored it."""
-    EXISTS = "exists"
-    """Another file is there; it was left alone."""
-    REFUSED = "refused"
-    """It could not be put there."""
-    REJECTED = "rejected"
-    """What was written is not what was planned; it was taken away again."""
-    UNREADABLE = "unreadable"
-    """The backup cannot give its bytes."""
-    LOST = "unrecoverable"
-    """No version of it can be handed back."""
-
-
-_THERE = (Outcome.RESTORED, Outcome.ALREADY)
-
-
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """One document, and what became of it."""
-
-    path: str
-    outcome: Outcome
-    state: State
-    """The verdict on what was written; on what was planned or is newest where nothing was."""
-    snapshot: str = ""
-    size: int | None = None
-    sha256: str = ""
-    reason: str = ""
-
-    def record(self) -> dict[str, Any]:
-        """The promised JSON keys of DESIGN.md ("Command line"), and what became of it."""
-        return {
-            "path": self.path,
-            "snapshot": self.snapshot or None,
-            "size": self.size,
-            "sha256": self.sha256 or None,
-            "verdict": self.state.value,
-            "outcome": self.outcome.value,
-            "reason": self.reason,
-        }
-
-
-@dataclass(slots=True)
-class Recovery:
-    """The tally of a run."""
-
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    verified: int = 0
-    by_snapshot: Counter[str] = field(default_factory=Counter)
-
-    def count(self, handed: Handed) -> None:
-        """Take in one document."""
-        self.outcomes[handed.outcome] += 1
-        if handed.outcome in _THERE:
-            self.verified += handed.state is State.INTACT
-            self.by_snapshot[handed.snapshot] += 1
-
-    @property
-    def restored(self) -> int:
-        """Documents that are back, by this run or by an earlier one."""
-        return sum(self.outcomes[outcome] for outcome in _THERE)
-
-    def record(self) -> dict[str, Any]:
-        """The promised JSON summary, and how many documents had each other outcome."""
-        return {
-            "restored": self.restored,
-            "verified": self.verified,
-            "unrecoverable": self.outcomes[Outcome.LOST],
-            "by_snapshot": dict(self.by_snapshot),
-            **{o.value: self.outcomes[o] for o in Outcome if o not in (Outcome.RESTORED, Outcome.LOST)},
-        }
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """Found: something is unrecoverable. Partial: something is missing or could not be verified."""
-        if self.outcomes[Outcome.LOST]:
-            return ExitCode.FOUND
-        complete = self.outcomes.total() == self.restored == self.verified
-        return ExitCode.CLEAN if complete else ExitCode.PARTIAL
+_SMALL = 1 << 20
+"""Bytes up to which a file is kept in memory to be compared with what is read back."""
+_AT_ONCE = 64
+"""Files that are read back side by side."""
+_CAME = "another file came there meanwhile: left alone"
 
 
 def recover(plan: Plan, source: Source, judge: Judge, destination: Destination) -> Iterator[Handed]:
-    """Hand back the files of a plan, one by one, in path order; then name what is lost.
+    """Hand back the files of a plan in path order, judged one by one, without a manifest.
 
-    A file goes under its whole old path below the destination: `/srv/a.pdf` to `DIR/srv/a.pdf`.
+    Raises:
+        DiskFull: as for `hand_back`.
+    """
+    steps = (Step("", plan.choices),)
+    return hand_back(steps, plan.lost, source, _one_by_one(judge), destination)
+
+
+def hand_back(
+    steps: Iterable[Step],
+    lost: Iterable[Lost],
+    source: Source,
+    judge_all: JudgeAll,
+    destination: Destination,
+    *,
+    manifest: Manifest | None = None,
+    limit: int = 0,
+    on_bytes: Callable[[int], None] | None = None,
+) -> Iterator[Handed]:
+    """Hand back the files of the steps, in their order; then name what is lost.
+
+    A file goes under its whole old path below the destination: `/srv/a.pdf` to `DIR/srv/a.pdf`. With a
+    manifest, what an earlier run handed back is recognised without being read. `limit` is the bytes a second
+    that are read from the source, 0 for as many as can be; `on_bytes` is told how many more are dealt with.
 
     Raises:
         DiskFull: there is no room left; what was given so far is complete.
     """
-    for choice in plan.choices:
-        yield _hand_over(choice, source, judge, destination)
-    for lost in plan.lost:
-        yield named(lost)
+    run = _Run(source, judge_all, destination, manifest, on_bytes or (lambda _: None))
+    yield from run.all_of(steps, limit)
+    group = [named(item) for item in lost]
+    if manifest is not None and group:
+        manifest.add_all(handed.record() for handed in group)
+    yield from group
 
 
-def named(lost: Lost) -> Handed:
-    """A lost document, as a line of the report."""
-    return Handed(lost.path, Outcome.LOST, lost.state, reason=lost.reason)
+class _Run:
+    """One pass over all steps."""
 
+    def __init__(
+        self,
+        source: Source,
+        judge_all: JudgeAll,
+        destination: Destination,
+        manifest: Manifest | None,
+        on_bytes: Callable[[int], None],
+    ) -> None:
+        self._source = source
+        self._judge_all = judge_all
+        self._destination = destination
+        self._manifest = manifest
+        self._records: Mapping[str, Record] = manifest.records if manifest else {}
+        self._on_bytes = on_bytes
+        self._folders = Folders(source)
+        self._batch = Batch()
+        self._previous: Batch | None = None
+        self._begun: Item | None = None
+        """The one whose bytes are coming in."""
+        self._again: list[Item] = []
+        """Older versions of what was rejected."""
 
-def _hand_over(choice: Choice, source: Source, judge: Judge, destination: Destination) -> Handed:
-    size = choice.version.entry.size
-
-    def handed(outcome: Outcome, reason: str = "", sha256: str = "", state: State | None = None) -> Handed:
-        snapshot = choice.version.snapshot.id
-        return Handed(choice.path, outcome, state or choice.verdict.state, snapshot, size, sha256, reason)
-
-    try:
-        place = destination.place(choice.path)
-        there = destination.digest(place)
-        blob = choice.version.entry.open()
+    def all_of(self, steps: Iterable[Step], limit: int) -> Iterator[Handed]:
+        yield from self._pass((Item(choice, step.name) for step in steps for choice in step.choices), limit)
+        while self._again:
+            again, self._again = self._again, []
+            yield from self._pass(again, limit)
         try:
-            if there is not None:
-                if there == _copy(blob, None):
-                    return handed(Outcome.ALREADY, choice.note, there)
-                return handed(Outcome.EXISTS, "another file is there: left alone")
-            sha256, verdict = _write(choice, blob, place, source, judge, destination)
-        finally:
-            blob.close()
-    except Refused as error:
-        return handed(Outcome.REFUSED, error.reason)
-    except Taken:
-        return handed(Outcome.EXISTS, "another file came there meanwhile: left alone")
-    except Unreadable as error:
-        return handed(Outcome.UNREADABLE, error.reason)
-    except _Rejected as error:
-        return handed(Outcome.REJECTED, error.reason, state=error.state)
-    return handed(Outcome.RESTORED, choice.note, sha256, verdict.state)
+            self._folders.dress(self._destination)
+            self._destination.sync()
+        except OSError as error:
+            raise _failing(self._destination, error) from error
+
+    def _pass(self, wanted: Iterable[Item], limit: int) -> Iterator[Handed]:
+        items = (self._looked_at(item) for item in wanted)
+        failed: VigieError | None = None
+        with ThreadPoolExecutor(1, "judge") as judging, Fetch(self._source, items, limit) as fetch:
+            try:
+                try:
+                    for piece in fetch:
+                        self._take(piece)
+                        if self._batch.is_full:
+                            yield from self._turn(judging)
+                except VigieError as error:
+                    # The disk is full, most likely. What is whole is handed over all the same.
+                    failed = error
+                yield from self._turn(judging)
+                yield from self._turn(judging)
+            except OSError as error:
+                raise self._destination.fatal(error) or _failing(self._destination, error) from error
+            finally:
+                self._clear_away()
+        if failed is not None:
+            raise failed
+
+    # In the thread that reads ahead.
+
+    def _looked_at(self, item: Item) -> Item:
+        """Say what must be read for an item, from what stands in its place already."""
+        try:
+            place = item.place = self._destination.place(item.target, folders=self._folders.mode)
+            there = self._destination.look(place)
+            known = self._records.get(item.target) if there else None
+            if known is not None and (older := _older_one(item.choice, known)):
+                item.choice = older
+            version = item.choice.version
+            if there is None:
+                item.wanted = version
+            elif known is not None and known.content == content_of(version):
+                self._recognise(item, place, there, known)
+            elif there.st_size != version.entry.size:
+                item.settle(Outcome.EXISTS, "another file is there: left alone")
+            else:
+                item.compare, item.wanted = True, version
+        except Refused as error:
+            item.settle(Outcome.REFUSED, error.reason)
+        return item
+
+    def _recognise(self, item: Item, place: Place, there: os.stat_result, known: Record) -> None:
+        same = stamp(there)
+        if same != known.stamp:
+            if self._destination.digest(place) != known.sha256:
+                item.settle(Outcome.EXISTS, "it was changed since it was handed back: left alone")
+                return
+            item.stamp = same
+        item.sha256 = known.sha256
+        item.settle(Outcome.ALREADY, item.choice.note, State(known.verdict))
+
+    # In the caller's thread.
+
+    def _take(self, piece: Piece[Item]) -> None:
+        item = self._begun = piece.job
+        if item.handed is None:
+            try:
+                self._write(item, piece)
+            except Refused as error:
+                item.settle(Outcome.REFUSED, error.reason)
+            except OSError as error:
+                self._drop(item)
+                if fatal := self._destination.fatal(error):
+                    raise fatal from error
+                item.settle(Outcome.REFUSED, in_words(error))
+        self._on_bytes(len(piece.data))
+        if piece.last:
+            self._on_bytes(item.choice.version.entry.size - item.given if not piece.trouble else 0)
+            self._batch.add(item)
+            self._begun = None
+
+    def _write(self, item: Item, piece: Piece[Item]) -> None:
+        assert item.place is not None  # noqa: S101 - else it would be settled
+        if not item.compare and item.fd < 0:
+            item.fd = self._destination.draft(item.place)
+        item.given += len(piece.data)
+        item.sum.update(piece.data)
+        if not item.compare:
+            write(item.fd, piece.data)
+        if not piece.last:
+            return
+        if piece.trouble:
+            self._drop(item)
+            item.settle(Outcome.UNREADABLE, piece.trouble)
+            return
+        item.sha256 = item.sum.hexdigest()
+        if item.compare:
+            if self._destination.digest(item.place) != item.sha256:
+                item.settle(Outcome.EXISTS, "another file is there: left alone")
+            return
+        if len(piece.data) == item.given <= _SMALL:
+            item.data = piece.data
+        dress(item.fd, self._source.attributes(item.choice.version))
+        fd, item.fd = item.fd, -1
+        os.close(fd)
+
+    def _turn(self, judging: ThreadPoolExecutor) -> Iterator[Handed]:
+        """Bring the batch to the disk, and hand over the one before it."""
+        batch, previous = self._batch, self._previous
+        self._batch, self._previous = Batch(), batch
+        batch.to_judge = batch.open_items()
+        batch.judged = judging.submit(self._judge, batch.to_judge)
+        if previous is not None:
+            self._publish(previous)
+        self._sync(batch)
+        if previous is not None:
+            yield from [item.handed for item in previous.items if item.handed and not item.again]
+        self._read_back(batch)
+
+    def _sync(self, batch: Batch) -> None:
+        """Wait for the disk: for what this batch wrote, and for the names of the one before."""
+        try:
+            self._destination.sync()
+        except OSError:
+            # Somebody's file could not be written, perhaps none of ours: each is asked for.
+            for item in batch.open_items():
+                if item.place is None or item.compare:
+                    continue
+                try:
+                    fd = self._destination.open(item.place, draft=True)
+                    try:
+                        os.fsync(fd)
+                    finally:
+                        os.close(fd)
+                except OSError as error:
+                    self._drop(item)
+                    item.settle(Outcome.REFUSED, in_words(error))
+
+    def _read_back(self, batch: Batch) -> None:
+        """Compare each draft with what was to be written."""
+        drafts = [item for item in batch.open_items() if not item.compare]
+        for start in range(0, len(drafts), _AT_ONCE):
+            opened: list[tuple[Item, int]] = []
+            try:
+                for item in drafts[start : start + _AT_ONCE]:
+                    assert item.place is not None  # noqa: S101 - it was written
+                    try:
+                        opened.append((item, self._destination.open(item.place, draft=True)))
+                    except OSError as error:
+                        item.settle(Outcome.REFUSED, f"it cannot be read back: {in_words(error)}")
+                # From the disk, where the kernel lets go of its copy, not memory; all are asked for first.
+                for _, fd in opened:
+                    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+                    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_WILLNEED)
+                for item, fd in opened:
+                    if not _is_back(item, fd):
+                        self._drop(item)
+                        reason = "what is read back is not what was written"
+                        item.settle(Outcome.REJECTED, reason, State.DAMAGED)
+            finally:
+                for _, fd in opened:
+                    os.close(fd)
+
+    def _publish(self, batch: Batch) -> None:
+        """Give their names to all that the judge agrees with, and say so in the manifest."""
+        assert batch.judged is not None  # noqa: S101 - it was given to the judge
+        for item, verdict in zip(batch.to_judge, batch.judged.result(), strict=True):
+            if item.handed is None:
+                self._conclude(item, verdict)
+        for item in batch.items:
+            if item.handed and item.handed.outcome in (Outcome.RESTORED, Outcome.ALREADY, Outcome.NEAREST):
+                self._folders.note(item.choice.version)
+        if self._manifest is not None:
+            told = (item.line() for item in batch.items if _is_news(item))
+            self._manifest.add_all(told)
+
+    def _conclude(self, item: Item, verdict: Verdict) -> None:
+        assert item.place is not None  # noqa: S101 - it was written, or is there
+        wanted = item.choice.verdict.state
+        # What cannot be told is handed back as that: to leave it out would help nobody.
+        agreed = verdict.state in (wanted, State.INTACT, State.UNKNOWN)
+        same = verdict.state in (wanted, State.INTACT)
+        reason = item.choice.note if same else f"judged again: {'; '.join(verdict.evidence)}"
+        try:
+            if item.compare:
+                there = self._destination.look(item.place)
+                item.stamp = stamp(there) if there else None
+                item.settle(Outcome.ALREADY, reason, verdict.state)
+            elif agreed:
+                item.stamp = stamp(self._destination.publish(item.place))
+                item.settle(Outcome.RESTORED, reason, verdict.state)
+            else:
+                self._drop(item)
+                item.settle(Outcome.REJECTED, reason, verdict.state)
+                self._try_older(item, verdict, reason)
+        except Taken:
+            self._drop(item)
+            item.settle(Outcome.EXISTS, _CAME)
+        except Refused as error:
+            item.settle(Outcome.REFUSED, error.reason)
+        except OSError as error:
+            self._drop(item)
+            item.settle(Outcome.REFUSED, in_words(error))
+
+    def _try_older(self, item: Item, verdict: Verdict, reason: str) -> None:
+        """In place of a version that turned out not to be what it seemed."""
+        version, *older = item.choice.older or (None,)
+        if version is None:
+            return
+        said = replace(item.choice.verdict, likeness=None)
+        note = f"a newer one from {item.choice.version.snapshot.id[:8]} is {verdict.state.value} ({reason})"
+        choice = Choice(version, said, Why.OLDER, note, tuple(older))
+        item.again = True
+        self._again.append(Item(choice, item.step))
+
+    def _drop(self, item: Item) -> None:
+        """Take its draft away."""
+        if item.fd >= 0:
+            fd, item.fd = item.fd, -1
+            os.close(fd)
+        if item.place is not None and not item.compare:
+            self._destination.discard(item.place)
+
+    def _clear_away(self) -> None:
+        """Leave no draft behind, however we end."""
+        if self._begun is not None:
+            self._drop(self._begun)
+        for batch in (self._batch, self._previous):
+            for item in batch.open_items() if batch else ():
+                self._drop(item)
+
+    # In the judge's thread.
+
+    def _judge(self, items: list[Item]) -> list[Verdict]:
+        before = {item.choice.path: item.choice.verdict.likeness for item in items}
+        judged = self._judge_all((self._entry(item) for item in items), before.get)
+        return [verdict for _, verdict in judged]
+
+    def _entry(self, item: Item) -> Entry:
+        choice, place = item.choice, item.place
+        assert place is not None  # noqa: S101 - it was written, or is there
+
+        def opened() -> OpenBlob:
+            # Read-only: another process judges, one that reads hostile bytes.
+            try:
+                return FileBlob.adopt(self._destination.open(place, draft=not item.compare))
+            except OSError as error:
+                raise Unreadable(in_words(error)) from error
+
+        return Entry(choice.path, item.given, choice.version.entry.mtime_ns, opened)
 
 
-class _Rejected(Exception):
-    """What was written is not what was planned."""
-
-    def __init__(self, reason: str, state: State) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.state = state
-
-
-def _write(
-    choice: Choice, blob: Blob, place: Place, source: Source, judge: Judge, destination: Destination
-) -> tuple[str, Verdict]:
-    wanted = choice.verdict
-    with destination.draft(place) as fd:
-        sha256 = _copy(blob, fd)
-        attributes = source.attributes(choice.version)
-        dress(fd, attributes.mode, attributes.uid, attributes.gid, attributes.mtime_ns)
-        os.fsync(fd)
-        # Read back from the disk where the kernel lets go of its copy, not from memory.
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        if digest(fd) != sha256:
-            raise _Rejected("what is read back is not what was written", State.DAMAGED)
-        # Another process may judge, one that reads hostile bytes: its descriptor must not be able to write.
-        reading = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
-        with FileBlob.adopt(reading) as written:
-            verdict = judge(written, choice.path, wanted.likeness)
-        if verdict.state not in (wanted.state, State.INTACT):
-            raise _Rejected(f"judged again: {'; '.join(verdict.evidence)}", verdict.state)
-        destination.publish(place)
-    return sha256, verdict
+def _is_back(item: Item, fd: int) -> bool:
+    try:
+        if item.data is None:
+            return digest(fd) == item.sha256
+        return os.pread(fd, len(item.data) + 1, 0) == item.data
+    except OSError:
+        return False
 
 
-def _copy(blob: Blob, fd: int | None) -> str:
-    """SHA-256 of the blob, which is written to a file on the way where one is given."""
-    found = hashlib.sha256()
-    for offset in range(0, blob.size, PIECE):
-        piece = blob.at(offset, PIECE)
-        found.update(piece)
-        if fd is not None:
-            write(fd, piece)
-    return found.hexdigest()
+def _older_one(choice: Choice, known: Record) -> Choice | None:
+    """The older version that an earlier run handed back in place of the chosen one, if it did."""
+    for number, version in enumerate(choice.older, 1):
+        if content_of(version) == known.content:
+            note = "an earlier run found the newer ones not to be healthy"
+            return Choice(version, choice.verdict, Why.OLDER, note, choice.older[number:])
+    return None
+
+
+def _is_news(item: Item) -> bool:
+    """Whether the manifest does not say so yet; what was recognised by its stamp stands there."""
+    if item.handed is None or item.again:
+        return False
+    return item.stamp is not None or item.handed.outcome is not Outcome.ALREADY
+
+
+def _failing(destination: Destination, error: OSError) -> VigieError:
+    remedy = "What was reported is complete. Look at the disk, then run the same command again."
+    return NotPermitted(destination.path, in_words(error), remedy)
+
+
+def _one_by_one(judge: Judge) -> JudgeAll:
+    """Judges many by judging each."""
+
+    def judge_all(
+        entries: Iterable[Entry | Skipped],
+        /,
+        before: Callable[[str], Likeness | None] | None = None,
+    ) -> Iterator[tuple[Entry | Skipped, Verdict]]:
+        for entry in entries:
+            if isinstance(entry, Skipped):
+                yield entry, Verdict.skipped(entry.reason)
+                continue
+            try:
+                blob = entry.open()
+            except Unreadable as error:
+                yield entry, Verdict.skipped(error.reason)
+                continue
+            try:
+                yield entry, judge(blob, entry.path, before(entry.path) if before else None)
+            finally:
+                blob.close()
+
+    return judge_all

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vigie.formats.archive.deflate import LATE, SLICE, Inflated, Mark, Stop, inflate
+from vigie.formats.archive.deflate import LATE, SLICE, Inflated, Mark, Stop, inflate, unbroken
 from vigie.formats.archive.deflate_onset import onset
 from vigie.formats.contract import Effort
 from vigie.model import Blob
@@ -57,6 +57,11 @@ def trace(blob: Blob, start: int, end: int, effort: Effort, ends: Callable[[Infl
     Raises:
         Unreadable: the blob cannot be read.
     """
+    left = effort.left
+    whole = unbroken(blob, start, end, effort)
+    if whole is not None and (whole.stop is not Stop.ENDED or ends(whole)):
+        return Trace(whole, ())
+    effort.left = left
     marks: deque[Mark] = deque(maxlen=BACK // SLICE + 1)
     found = inflate(blob, start, end, effort, marks=marks)
     breaks: list[tuple[int, int]] = []

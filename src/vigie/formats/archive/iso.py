@@ -75,14 +75,16 @@ def _walk(blob: Blob, roots: list[tuple[int, int]], found: Draft) -> None:
     """All directories, each one once; claimed in the order of their places."""
     waiting, seen = deque(roots), set(roots)
     places: list[tuple[int, int]] = []
+    room = 2 * blob.size  # directories share no bytes, so that a healthy image never comes near it
     while waiting:
         start, length = waiting.popleft()
-        if len(seen) > DIRECTORIES or found.effort.left <= 0:
+        if len(seen) > DIRECTORIES or found.effort.left <= 0 or room < 0:
             found.note("not all directories are tested")
             break
         if start + length > blob.size:
             continue  # told already, or a burnt disc's run-out
         data = found.take(blob, start, min(length, LARGEST))
+        room -= len(data)
         places.append((start, start + len(data)))
         for place in range(0, len(data), SECTOR):
             for extent in _records(data[place : place + SECTOR], start + place, found):

@@ -14,7 +14,7 @@ from typing import Protocol
 from vigie.formats.archive.draft import Draft
 from vigie.formats.archive.sevenzip_header import Folder, Streams, read_end_header
 from vigie.formats.contract import EFFORT, Format, Malformed
-from vigie.model import Anatomy, Blob, Kind
+from vigie.model import Anatomy, Blob, Flaw, Kind
 
 MAGIC = b"7z\xbc\xaf\x27\x1c"
 HEADER = 32
@@ -24,6 +24,8 @@ MEMORY = 128 * 1024 * 1024
 _PRICE = 4
 _FEED = 16 * 1024
 _PRODUCE = 1024 * 1024
+_BEGINS = (b"\x01", b"\x17")
+"""An end header as it is, or packed; either ends with a zero (7zFormat.txt, "Property IDs")."""
 _COPY, _LZMA, _LZMA2 = b"\x00", b"\x03\x01\x01", b"\x21"
 _DEFLATE, _BZIP2, _AES = b"\x04\x01\x08", b"\x04\x02\x02", b"\x06\xf1\x07\x01"
 
@@ -65,7 +67,12 @@ def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
     else:
         data = found.take(blob, start, length)
         if zlib.crc32(data) != int.from_bytes(head[28:32], "little"):
-            found.flaw(start, end, "the CRC-32 of the end header does not match", checksum=True)
+            what = "the CRC-32 of the end header does not match"
+            lost = data[:1] not in _BEGINS and not data.endswith(b"\0")
+            if lost:
+                found.claim(HEADER, start, Kind.CODED, "packed streams")
+                found.claim(start, end, Kind.STRUCTURED, "end header")
+            found.flaws.append(Flaw(start, end, what, checksum=True, throughout=lost))
         else:
             found.checked += length
             streams = _streams(blob, data, found)

@@ -59,6 +59,8 @@ def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
     walk = _Walk(blob, Effort(effort), start)
     walk.chunks(footer)
     notes = () if walk.effort.left > 0 else ("too large to look at every page",)
+    if walk.room.left < 0:
+        notes = (*notes, "columns lie on top of each other: not all of them are looked at")
     return Anatomy("parquet", regions, tuple(sorted(walk.flaws, key=lambda f: f.start)), walk.checked, notes)
 
 
@@ -68,6 +70,8 @@ class _Walk:
     def __init__(self, blob: Blob, effort: Effort, end: int) -> None:
         self.blob = blob
         self.effort = effort
+        # Chunks share no bytes, so that a healthy file never comes near this; a footer can name one for ever.
+        self.room = Effort(2 * blob.size)
         self.end = end
         self.flaws: list[Flaw] = []
         self.checked = 0
@@ -77,7 +81,7 @@ class _Walk:
         for group in _structures(footer.get(4)):
             for column in _structures(group.get(1)):
                 meta = column.get(3)
-                if self.effort.left <= 0:
+                if self.effort.left <= 0 or self.room.left < 0:
                     return
                 if isinstance(meta, dict) and column.get(1) is None and 8 not in column:
                     self._chunk(meta)
@@ -92,6 +96,7 @@ class _Walk:
         end = place + length
         if not place < end <= self.end:
             return
+        self.room.spend(length)
         while place < end and self.effort.left > 0:
             size = self._page(place, end)
             if not size:

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass
+from operator import add, itemgetter
 
 _INTERIOR_INDEX, _INTERIOR_TABLE, _LEAF_INDEX, _LEAF_TABLE = 2, 5, 10, 13
 _FREEBLOCKS = 64
@@ -133,6 +134,11 @@ def _overflows(
     skip = 4 if kind == _INTERIOR_INDEX else 0
     most = usable - 35 if kind == _LEAF_TABLE else (usable - 12) * 64 // 255 - 23
     least = (usable - 12) * 32 // 255 - 23
+    if not skip and len(cells) > 1:
+        # Most pages hold nothing but short cells, which are seen all at once.
+        lengths = itemgetter(*cells)(data)
+        if max(lengths) <= min(most, 0x7F) and max(map(add, cells, lengths)) < usable:
+            return ""
     for cell in cells:
         byte = data[cell + skip]
         if byte <= 0x7F and byte <= most:

@@ -56,7 +56,8 @@ def _dissect(
             raise Malformed(0, f"no header of {name}")
         what = fault(blob) if fault else ""
         flaws = (Flaw(blob.size, blob.size, what),) if what else ()
-        return Anatomy(name, (Region(0, length, Kind.STRUCTURED, "header"),), flaws)
+        header = Region(0, min(length, blob.size), Kind.STRUCTURED, "header")
+        return Anatomy(name, (header,), flaws)
 
     return dissect
 

@@ -1,9 +1,10 @@
 """Encapsulated pixel data of a DICOM file: fragments, and the codestreams they make (PS3.5 §A.4)."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from vigie.formats import samples
 from vigie.formats.contract import Effort, Malformed
@@ -156,27 +157,29 @@ def _streams(blob: Blob, pieces: list[Piece], count: int, uid: str) -> list[list
     return streams
 
 
-@dataclass(frozen=True, slots=True)
 class _Joined:
-    """The fragments of one codestream as one blob."""
+    """The fragments of one codestream as one blob; a frame may come in a hundred thousand of them."""
 
-    blob: Blob
-    stream: list[Piece]
+    __slots__ = ("_blob", "_ends", "_stream", "size")
 
-    @property
-    def size(self) -> int:
-        return sum(length for _, length in self.stream)
+    def __init__(self, blob: Blob, stream: list[Piece]) -> None:
+        self._blob = blob
+        self._stream = stream
+        self._ends = list(accumulate(length for _, length in stream))
+        """Where each fragment ends in the codestream."""
+        self.size = self._ends[-1]
 
     def at(self, offset: int, length: int) -> bytes:
+        """As `Blob.at`."""
         parts = []
-        for start, have in self.stream:
-            if offset < have and length > 0:
-                take = min(length, have - offset)
-                parts.append(self.blob.at(start + offset, take))
-                length -= take
-                offset = 0
-            else:
-                offset -= min(offset, have)
+        index = bisect_right(self._ends, offset)
+        while length > 0 and index < len(self._stream):
+            start, have = self._stream[index]
+            skip = offset - (self._ends[index] - have)
+            parts.append(self._blob.at(start + skip, min(length, have - skip)))
+            length -= have - skip
+            offset = self._ends[index]
+            index += 1
         return b"".join(parts)
 
 

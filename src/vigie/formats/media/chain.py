@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vigie.formats.media.findings import Findings
-from vigie.formats.media.stretch import overwritten, places
+from vigie.formats.media.stretch import places
 from vigie.model import Blob, Kind
 
 SLICE = 1024 * 1024
@@ -105,8 +105,7 @@ class Chain:
                 self._settle()
             return place
         # A chain may begin by chance, and the frame before the break may be hit itself.
-        first, last = overwritten(self.blob, before, place, lost)
-        self.findings.flaw(first, last, "no frame where one must begin")
+        self.findings.struck(self.blob, before, place, lost, "no frame where one must begin")
         return place
 
     def _settle(self) -> None:

@@ -4,12 +4,13 @@ Films have hundreds of thousands of frames: neighbours of one kind become one re
 one flaw, and beyond `FLAWS` the last one grows.
 """
 
-from vigie.model import Anatomy, Flaw, Kind, Region
+from vigie.formats.media.stretch import overwritten
+from vigie.model import Anatomy, Blob, Flaw, Kind, Region
 
 REGIONS = 4096
 """Regions kept; what comes later is a gap, of which nothing is claimed."""
 FLAWS = 1024
-"""Flaws told apart."""
+"""Flaws told apart, and how many times bytes are searched for what was overwritten."""
 NOTES = 16
 """Notes kept."""
 
@@ -17,7 +18,7 @@ NOTES = 16
 class Findings:
     """Collects an anatomy; regions and flaws may come in any order."""
 
-    __slots__ = ("_flaws", "_regions", "checked", "notes", "size")
+    __slots__ = ("_closely", "_flaws", "_regions", "checked", "notes", "size")
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -25,6 +26,7 @@ class Findings:
         self.notes: list[str] = []
         self._regions: list[Region] = []
         self._flaws: list[Flaw] = []
+        self._closely = 0
 
     @property
     def flawed(self) -> bool:
@@ -52,6 +54,21 @@ class Findings:
             self._flaws[-1] = Flaw(first, max(last.end, end), last.what, last.checksum and checksum)
         else:
             self._flaws.append(Flaw(start, max(start, end), what, checksum))
+
+    def struck(
+        self, blob: Blob, start: int, end: int, lost: int, what: str, *, checksum: bool = False
+    ) -> None:
+        """Say that `[start, end)` is broken around `lost`, where its bytes look overwritten."""
+        where = overwritten(blob, start, end, lost) if self.closely() else (min(lost, end), end)
+        self.flaw(*where, what, checksum=checksum)
+
+    def closely(self) -> bool:
+        """Whether to search one more stretch for what was overwritten; said yes to `FLAWS` times in a file.
+
+        Each takes part of a millisecond, and breaks may be a few bytes apart.
+        """
+        self._closely += 1
+        return self._closely <= FLAWS
 
     def note(self, what: str) -> None:
         """Say something odd, once."""

@@ -19,6 +19,8 @@ FONTS = 256
 """Fonts of a collection."""
 TABLES = 256
 """Tables of a font; real ones have up to some forty."""
+SHARED = 16
+"""How many times its size a file may take: fonts of a collection share tables, those of WOFF inflate."""
 LARGEST = 64 * 1024 * 1024
 """Bytes of one table that are summed."""
 _VERSIONS = (b"\0\1\0\0", b"OTTO", b"true", b"typ1")
@@ -49,7 +51,7 @@ def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
     if not recognises(head):
         raise Malformed(0, "no font header")
     found = Findings(blob.size)
-    left = Effort(effort)
+    left = Effort(min(effort, SHARED * blob.size))
     if head.startswith(b"wOF2"):
         _woff2(blob, head, found)
     elif head.startswith(b"wOFF"):

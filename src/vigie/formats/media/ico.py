@@ -12,6 +12,8 @@ from vigie.model import Anatomy, Blob, Kind
 IMAGES = 1024
 LARGEST = 4 * 1024 * 1024
 """Bytes of one image that are looked into: 1,024 pixels square."""
+INFLATED, LITTLE = 256, 1024 * 1024
+"""How many times its size a PNG image may inflate to, and what any may."""
 _DEPTHS = frozenset((0, 1, 2, 4, 8, 16, 24, 32))
 
 
@@ -42,6 +44,8 @@ def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
     if not recognises(head):
         raise Malformed(0, "no icon directory")
     left = Effort(effort)
+    # Images share no bytes, so that a healthy file never comes near this.
+    room = Effort(2 * blob.size)
     found = Findings(blob.size)
     count = int.from_bytes(head[4:6], "little")
     found.region(0, 6 + 16 * count, Kind.STRUCTURED, "directory")
@@ -49,7 +53,11 @@ def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
         size, offset = struct.unpack_from("<II", head, 14 + 16 * at)
         if offset + size > blob.size:
             found.flaw(blob.size, blob.size, f"image {at + 1} ends behind the end of the file")
+        elif room.left < 0:
+            found.note("images lie on top of each other: not all of them are looked into")
+            break
         elif left.left > 0:
+            room.spend(size)
             left.spend(min(size, LARGEST))
             _image(blob, offset, offset + size, left, found)
     return found.anatomy("ico")
@@ -58,7 +66,7 @@ def dissect(blob: Blob, effort: int = EFFORT) -> Anatomy:
 def _image(blob: Blob, start: int, end: int, effort: Effort, found: Findings) -> None:
     data = blob.at(start, min(end - start, LARGEST))
     if data.startswith(png.SIGNATURE):
-        inner = png.dissect(Bytes(data), effort.left)
+        inner = png.dissect(Bytes(data), min(effort.left, max(LITTLE, INFLATED * len(data))))
         for region in inner.regions:
             found.region(start + region.start, start + region.end, region.kind, region.what)
         for flaw in inner.flaws:

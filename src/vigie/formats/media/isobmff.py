@@ -11,13 +11,14 @@ from vigie.formats.contract import EFFORT, Format, Malformed
 from vigie.formats.media import isobmff_fragments, isobmff_items, isobmff_samples
 from vigie.formats.media.findings import Findings
 from vigie.formats.media.isobmff_samples import Track
-from vigie.formats.media.stretch import overwritten
 from vigie.model import Anatomy, Blob, Kind
 
 BOXES = 200_000
 """Boxes read of one file: an hour in fragments of a tenth of a second."""
 DEPTH = 12
 """Boxes inside boxes."""
+_NEAR = 4096
+"""Bytes searched first for the next box: it may be lost again right behind."""
 META = 4 * 1024 * 1024
 """Bytes of one table of a picture that are read."""
 _TOP = frozenset(
@@ -177,8 +178,9 @@ class _Walk:
     def _lost(self, offset: int) -> int:
         """Nothing that is a box stands at `offset`; returns where the next one does."""
         place, reach = self.blob.size, min(self.blob.size, offset + max(self.effort, 1 << 20))
-        for position in range(offset, reach, 1 << 20):
-            for match in _FOUND.finditer(self.blob.at(position, (1 << 20) + 3)):
+        for position in (offset, *range(offset + _NEAR, reach, 1 << 20)):
+            length = _NEAR if position == offset else 1 << 20
+            for match in _FOUND.finditer(self.blob.at(position, length + 3)):
                 start = position + match.start() - 4
                 name, _, stop = self.box(start, self.blob.size) if start > offset else (b"", 0, 0)
                 # Four letters stand by chance every few GiB, but a size that fits besides hardly ever.
@@ -192,8 +194,7 @@ class _Walk:
             self.findings.note(f"{place - offset} bytes behind the last box")
             self.findings.region(offset, place, Kind.OPAQUE, "bytes behind the last box")
         elif self.blob.at(offset, min(4096, place - offset)).strip(b"\0"):
-            where = overwritten(self.blob, offset, place, offset)
-            self.findings.flaw(*where, "no box where one must begin")
+            self.findings.struck(self.blob, offset, place, offset, "no box where one must begin")
         return place
 
     def _leads_on(self, offset: int) -> bool:
@@ -201,16 +202,17 @@ class _Walk:
 
     def media(self) -> None:
         """What the tables say of the media data."""
+        left = isobmff_samples.room(self.blob)
         for number, track in enumerate(self.tracks):
             share = max(0, self.effort) // (len(self.tracks) - number)
-            self.effort -= isobmff_samples.examine(self.blob, track, self.findings, share)
+            self.effort -= isobmff_samples.examine(self.blob, track, self.findings, share, left)
             self.effort -= isobmff_fragments.examine(
-                self.blob, track, self.fragments, self.findings, max(0, share)
+                self.blob, track, self.fragments, self.findings, max(0, share), left
             )
         if b"iloc" in self.item_boxes and b"iinf" in self.item_boxes:
             iinf, iloc = self._content(b"iinf"), self._content(b"iloc")
             width = isobmff_items.nal_width(self._content(b"iprp"))
-            isobmff_items.examine(self.blob, iinf, iloc, width, self.findings)
+            isobmff_items.examine(self.blob, iinf, iloc, width, self.findings, left)
         if not self.seen & {b"moov", b"moof", b"meta", b"styp"}:
             self.findings.flaw(self.blob.size, self.blob.size, "no table of what it holds")
 

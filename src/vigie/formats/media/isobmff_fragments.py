@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from vigie.formats.contract import Effort
 from vigie.formats.media.findings import Findings
 from vigie.formats.media.isobmff_samples import COST, Track, chosen, follow, tester
 from vigie.model import Blob
@@ -75,8 +76,13 @@ class Fragments:
             self._next += size
 
 
-def examine(blob: Blob, track: Track, fragments: Fragments, findings: Findings, effort: int) -> int:
-    """Test the samples that one track has in fragments; returns the effort that it took."""
+def examine(
+    blob: Blob, track: Track, fragments: Fragments, findings: Findings, effort: int, left: Effort
+) -> int:
+    """Test the samples that one track has in fragments; returns the effort that it took.
+
+    `left` is what is left of the file's `room`.
+    """
     samples = fragments.samples.get(track.number, [])
     test = tester(blob, track.codec, track.width)
     if not samples or test is None:
@@ -89,5 +95,6 @@ def examine(blob: Blob, track: Track, fragments: Fragments, findings: Findings, 
         ((start, size) for start, size in map(samples.__getitem__, picked) if start >= 0),
         test,
         findings,
+        left,
     )
     return len(picked) * COST

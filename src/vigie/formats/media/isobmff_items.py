@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from vigie.formats.contract import Bytes
+from vigie.formats.contract import Bytes, Effort
 from vigie.formats.media.findings import Findings
-from vigie.formats.media.isobmff_samples import tester
-from vigie.formats.media.stretch import overwritten
+from vigie.formats.media.isobmff_samples import ON_TOP, tester
 from vigie.model import Blob, Kind
 
 ITEMS = 65_536
@@ -66,21 +65,28 @@ class _Reader:
         return int.from_bytes(self.data[self.index - width : self.index], "big")
 
 
-def examine(blob: Blob, info: bytes, location: bytes, width: int, findings: Findings) -> None:
-    """Test every item that can be; `width` is that of the NAL lengths (from `hvcC` or `avcC`)."""
+def examine(blob: Blob, info: bytes, location: bytes, width: int, findings: Findings, left: Effort) -> None:
+    """Test every item that can be; `width` is that of the NAL lengths (from `hvcC` or `avcC`).
+
+    `left` is what is left of the `room` that all samples of the file share.
+    """
     types = item_types(info)
     for item, offset, length in extents(location):
         end = offset + length
         if end > blob.size:
             findings.flaw(blob.size, blob.size, "an item lies beyond the end of the file")
             continue
+        if left.left < 0:
+            findings.note(ON_TOP)
+            return
+        left.spend(length)
         kind = types.get(item, b"")
         findings.region(offset, end, Kind.CODED, f"item {item}")
         test = tester(blob, kind, width)
         fault = test(offset, end) if test and length else None
         if fault is not None:
-            where = overwritten(blob, offset, end, fault)
-            findings.flaw(*where, f"item {item} is not what its codec writes")
+            left.spend(length)
+            findings.struck(blob, offset, end, fault, f"item {item} is not what its codec writes")
 
 
 def nal_width(properties: bytes) -> int:

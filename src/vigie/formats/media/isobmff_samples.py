@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from vigie.formats.contract import Effort
 from vigie.formats.media.findings import Findings
 from vigie.formats.media.nal import broken_obus, broken_scan, broken_units
-from vigie.formats.media.stretch import overwritten
 from vigie.model import Blob
 
 SAMPLES = 2_000_000
@@ -22,6 +22,9 @@ TABLE = 8 * SAMPLES
 """Bytes of one table that are read."""
 COST = 2048
 """Effort that looking into one sample takes: a seek, and a page of a disk."""
+ON_TOP = "samples lie on top of each other: not all of them are tested"
+_SCANNED = (b"jpeg", b"mjpa")
+"""Codecs whose samples are read from end to end, where a few bytes are enough for the others."""
 _MARKS = {
     b"mp4v": b"\0\0\1",
     **dict.fromkeys((b"apch", b"apcn", b"apcs", b"apco", b"ap4h", b"ap4x"), b"icpf"),
@@ -72,7 +75,7 @@ def tester(blob: Blob, codec: bytes, width: int) -> Test | None:
         return (lambda start, end: broken_units(blob, start, end, width)) if width else None
     if codec == b"av01":
         return lambda start, end: broken_obus(blob, start, end)
-    if codec in (b"jpeg", b"mjpa"):
+    if codec in _SCANNED:
         return lambda start, end: broken_scan(blob, start, end)
     mark = _MARKS.get(codec)
     if mark is None:
@@ -129,8 +132,19 @@ def _numbers(blob: Blob, place: tuple[int, int] | None, skip: int, kind: str) ->
     return np.frombuffer(data[: len(data) // width * width], kind).astype(np.int64)
 
 
-def examine(blob: Blob, track: Track, findings: Findings, effort: int) -> int:
-    """Test the samples of a track, as many as the effort allows; returns the effort that it took."""
+def room(blob: Blob) -> Effort:
+    """Bytes that may be tested, or searched for what was overwritten, in all samples of a file together.
+
+    Samples share no bytes, so a healthy file never comes near; tables can have a million of them share all.
+    """
+    return Effort(2 * blob.size)
+
+
+def examine(blob: Blob, track: Track, findings: Findings, effort: int, left: Effort) -> int:
+    """Test the samples of a track, as many as the effort allows; returns the effort that it took.
+
+    `left` is what is left of the file's `room`.
+    """
     test = tester(blob, track.codec, track.width)
     if test is None or not track.inside:
         return 0
@@ -142,13 +156,13 @@ def examine(blob: Blob, track: Track, findings: Findings, effort: int) -> int:
         return 0
     offsets, sizes = found
     count = offsets.size
-    most = max(64, effort // COST)
-    picked = chosen(count, most)
+    cost = COST + (int(sizes.mean()) if count and track.codec in _SCANNED else 0)
+    picked = chosen(count, max(64, effort // cost))
     if picked.size < count:
         findings.note("long: not every sample is tested")
     samples = zip(offsets[picked].tolist(), sizes[picked].tolist(), strict=True)
-    follow(blob, samples, test, findings)
-    return int(picked.size) * COST
+    follow(blob, samples, test, findings, left)
+    return int(picked.size) * cost
 
 
 def chosen(count: int, most: int) -> NDArray[np.int64]:
@@ -160,16 +174,22 @@ def chosen(count: int, most: int) -> NDArray[np.int64]:
     return np.concatenate((np.arange(head), between, np.arange(count - tail, count)))
 
 
-def follow(blob: Blob, samples: Iterable[tuple[int, int]], test: Test, findings: Findings) -> None:
+def follow(
+    blob: Blob, samples: Iterable[tuple[int, int]], test: Test, findings: Findings, left: Effort
+) -> None:
     """Test samples in the order of the track; those that break in a row are one stretch."""
     good = lost = last = -1
     for start, size in samples:
         end = start + size
         if not size or end > blob.size:  # cut off: said where the boxes are walked
             continue
+        if left.left < 0:
+            findings.note(ON_TOP)
+            break
+        left.spend(size)
         fault = test(start, end)
         if lost >= 0 and (fault is None or not last <= start < last + 4 * 1024 * 1024):
-            _flaw(blob, good, max(start, last), lost, findings)
+            _flaw(blob, (good, max(start, last), lost), findings, left)
             lost = -1
         if fault is None:
             good = start
@@ -177,9 +197,11 @@ def follow(blob: Blob, samples: Iterable[tuple[int, int]], test: Test, findings:
             lost, last = (fault if lost < 0 else lost), end
             good = good if 0 <= good <= lost else start
     if lost >= 0:
-        _flaw(blob, good, last, lost, findings)
+        _flaw(blob, (good, last, lost), findings, left)
 
 
-def _flaw(blob: Blob, good: int, end: int, lost: int, findings: Findings) -> None:
+def _flaw(blob: Blob, stretch: tuple[int, int, int], findings: Findings, left: Effort) -> None:
+    good, end, lost = stretch
     start = good if 0 <= good <= lost else lost
-    findings.flaw(*overwritten(blob, start, end, lost), "a sample is not what its codec writes")
+    left.spend(end - start)
+    findings.struck(blob, start, end, lost, "a sample is not what its codec writes")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from vigie.formats.contract import EFFORT, Format, Malformed
 from vigie.formats.media.findings import Findings
 from vigie.formats.media.nal import broken_obus, broken_units
-from vigie.formats.media.stretch import overwritten, uniform_part
+from vigie.formats.media.stretch import uniform_part
 from vigie.model import Anatomy, Blob, Kind
 
 ELEMENTS = 500_000
@@ -133,8 +133,7 @@ class _Walk:
                     if uniform_part(self.blob, offset, end) is None:
                         place = offset
                 if place > offset and self.blob.at(offset, min(4096, place - offset)).strip(b"\0"):
-                    where = overwritten(self.blob, good, place, offset)
-                    self.findings.flaw(*where, "no element where one must begin")
+                    self.findings.struck(self.blob, good, place, offset, "no element where one must begin")
                 place = end if place == offset else place
                 self.findings.region(offset, place, Kind.CODED, "blocks")
                 good = offset = place
@@ -213,8 +212,7 @@ class _Walk:
             return
         fault = broken_units(self.blob, start, end, width) if width else broken_obus(self.blob, start, end)
         if fault is not None:
-            where = overwritten(self.blob, found.content, end, fault)
-            self.findings.flaw(*where, "a block is not what its codec writes")
+            self.findings.struck(self.blob, found.content, end, fault, "a block is not what its codec writes")
 
     def _search(self, start: int, end: int) -> int:
         """The next cluster, or the first of three blocks in a row; `end` if there is none."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from vigie.formats.contract import EFFORT, Format, Malformed
 from vigie.formats.media.findings import Findings
-from vigie.formats.media.stretch import overwritten, places, uniform_part
+from vigie.formats.media.stretch import places, uniform_part
 from vigie.formats.media.tags import tag
 from vigie.model import Anatomy, Blob, Kind
 
@@ -74,8 +74,10 @@ def _walk(blob: Blob, start: int, end: int, findings: Findings, *, exact: bool) 
                 continue
             following = position + length
             if following >= blob.size or page_length(blob.at(following, 27 + 255)):
-                hit = uniform_part(blob, position, following) or (position, following)
-                findings.flaw(*hit, "the CRC of a page does not match", checksum=True)
+                hit = uniform_part(blob, position, following) if findings.closely() else None
+                findings.flaw(
+                    *(hit or (position, following)), "the CRC of a page does not match", checksum=True
+                )
                 position, exact = following, True
                 continue
         if exact and (skipped := tag(page, 0)):
@@ -98,14 +100,15 @@ def _lost(blob: Blob, position: int, following: int, findings: Findings, *, exac
     elif following - position > LONGEST or exact:
         # Where a page says how long it is, it is the next header that is lost, and the hit is around that.
         lost = position + page_length(blob.at(position, 27 + 255))
-        where = overwritten(blob, position, following, lost if lost < following else position)
-        findings.flaw(*where, "no page where one must begin", checksum=True)
+        lost = lost if lost < following else position
+        findings.struck(blob, position, following, lost, "no page where one must begin", checksum=True)
 
 
 def _next(blob: Blob, start: int, end: int) -> int:
     """The next page from `start` on whose CRC holds, or `end`."""
-    for position in range(start, end, SLICE):
-        for place in _candidates(blob, position):
+    # Mostly it stands close by: a first look that is short.
+    for position in (start, *range(start + LONGEST, end, SLICE)):
+        for place in _candidates(blob, position, LONGEST if position == start else SLICE):
             if place >= end:
                 return end
             page = blob.at(place, LONGEST)
@@ -119,8 +122,8 @@ def _next(blob: Blob, start: int, end: int) -> int:
     return end
 
 
-def _candidates(blob: Blob, position: int) -> Iterator[int]:
-    for match in _CAPTURE.finditer(blob.at(position, SLICE + 5)):
+def _candidates(blob: Blob, position: int, length: int) -> Iterator[int]:
+    for match in _CAPTURE.finditer(blob.at(position, length + 5)):
         yield position + match.start()
 
 

@@ -10,7 +10,7 @@ from vigie.formats.contract import EFFORT, Format, Malformed
 from vigie.formats.media import pcm
 from vigie.formats.media.findings import Findings
 from vigie.formats.media.nal import broken_scan
-from vigie.formats.media.stretch import overwritten
+from vigie.formats.media.webp import Picture
 from vigie.model import Anatomy, Blob, Kind
 
 COST = 512
@@ -44,6 +44,7 @@ class _Walk:
         self.layout: pcm.Layout | None = None
         self.jpeg = False
         self.large = 0
+        self.canvas: tuple[int, int] | None = None
         self.seen: set[bytes] = set()
 
     def run(self) -> None:
@@ -98,6 +99,11 @@ class _Walk:
                     self.findings.region(offset, stop, Kind.OPAQUE, "information")
                     offset = stop + (size & 1)
                 continue
+            if name == b"ANMF" and size >= 16:  # a picture of an animation (RFC 9649, 2.7.1.1)
+                self.findings.region(offset, offset + 24, Kind.STRUCTURED, "frame header")
+                self._size(self.blob.at(offset + 14, 6))
+                offset += 24
+                continue
             self._chunk(name, offset, min(stop, end))
             offset = stop + (size & 1)
 
@@ -114,14 +120,17 @@ class _Walk:
                 self.effort -= end - start
                 fault = broken_scan(self.blob, start, end)
                 if fault is not None:
-                    where = overwritten(self.blob, start, end, fault)
-                    self.findings.flaw(*where, "a picture that no JPEG encoder writes")
+                    self.findings.struck(
+                        self.blob, start, end, fault, "a picture that no JPEG encoder writes"
+                    )
             return
         self.findings.region(offset, start, Kind.STRUCTURED, "chunk header")
         if name == b"fmt ":
             self._format(self.blob.at(start, min(40, end - start)))
         elif name == b"ds64":
             self.large = int.from_bytes(self.blob.at(start + 8, 8), "little")
+        elif name == b"VP8X":
+            self._size(self.blob.at(start + 4, 6))
         elif name == b"strf":
             self.jpeg = self.jpeg or self.blob.at(start + 16, 4).upper() in (b"MJPG", b"IJPG")
         elif name == b"data":
@@ -130,7 +139,7 @@ class _Walk:
             if self.layout:
                 pcm.examine(self.blob, start, end, self.layout, self.findings, self.effort)
             return
-        elif name in (b"VP8 ", b"VP8L"):
+        elif name in (b"VP8 ", b"VP8L", b"ALPH"):
             self._picture(name, start, end)
             return
         kind = Kind.STRUCTURED if name in _STRUCTURED else Kind.OPAQUE
@@ -146,22 +155,26 @@ class _Walk:
         if tag == 1 and bits in (8, 16, 24, 32):
             self.layout = pcm.Layout(bits // 8, channels, signed=bits > 8)
 
-    def _picture(self, name: bytes, start: int, end: int) -> None:
-        """A WebP bitstream: the frame header of VP8 (RFC 6386, 9.1), the signature of VP8L.
+    def _size(self, raw: bytes) -> None:
+        self.canvas = int.from_bytes(raw[:3], "little") + 1, int.from_bytes(raw[3:], "little") + 1
 
-        What follows is nearly as uniform as random bytes (median chi-square of a block 254 to 291, chance
-        gives 255), and any bits decode to some picture: nothing is claimed about it.
-        """
+    def _picture(self, name: bytes, start: int, end: int) -> None:
+        """A WebP bitstream, if the frame header of VP8 (RFC 6386, 9.1) or the signature of VP8L is sane."""
         head = self.blob.at(start, 10)
         if name == b"VP8L":
             sane = head[:1] == b"\x2f" and (len(head) < 5 or not head[4] >> 5)
+        elif name == b"ALPH":
+            sane = not head[:1] or not head[0] >> 6
         else:
             first = int.from_bytes(head[:3], "little")
             sane = head[3:6] == b"\x9d\x01\x2a" and not first & 1 and first >> 5 <= end - start
-        self.findings.region(start, end, Kind.OPAQUE, "picture")
-        self.findings.note("the coding of the picture cannot be tested")
-        if not sane:
-            self.findings.flaw(*overwritten(self.blob, start, end, start), "no picture where one must begin")
+        if sane:
+            self.effort -= Picture(self.blob, start, end, self.findings).examine(
+                name, self.effort, self.canvas
+            )
+        else:
+            self.findings.region(start, end, Kind.OPAQUE, "picture")
+            self.findings.struck(self.blob, start, end, start, "no picture where one must begin")
 
     def _lost(self, good: int, lost: int, end: int) -> int:
         """No chunk stands at `lost`; returns where the next one does."""
@@ -170,8 +183,7 @@ class _Walk:
             return end
         place = self._search(lost + 1, end)
         self.findings.region(lost, place, Kind.CODED, "pictures and sound")
-        where = overwritten(self.blob, good, place, lost)
-        self.findings.flaw(*where, "no chunk where one must begin")
+        self.findings.struck(self.blob, good, place, lost, "no chunk where one must begin")
         return place
 
     def _search(self, start: int, end: int) -> int:

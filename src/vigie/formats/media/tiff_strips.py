@@ -75,11 +75,12 @@ class Strips:
         if offsets.size == 1 and not counts.size and image.compression == _NONE:
             return  # early writers leave the counts out
         size = self._blob.size
-        pairs = zip(offsets.tolist(), counts.tolist(), strict=False)
-        for start, count in pairs:
-            if len(self._strips) >= STRIPS:
-                self._found.note(f"more than {STRIPS} strips: the rest is not tested")
-                return
+        # Place and length of a strip take four bytes at least, unless directories share their tables.
+        most = min(STRIPS, size // 4)
+        room = most - len(self._strips)
+        if min(offsets.size, counts.size) > room:
+            self._found.note(f"more than {most} strips: the rest is not tested")
+        for start, count in zip(offsets[:room].tolist(), counts[:room].tolist(), strict=False):
             if start + count <= size:
                 if count:
                     self._strips.append((start, start + count, image))
@@ -88,7 +89,7 @@ class Strips:
                 if start < size:
                     self._found.region(start, size, Kind.CODED, "a strip that is cut")
                 self._missing += 1
-                if self._missing > STRIPS:
+                if self._missing > most:
                     return
 
     def test(self) -> None:

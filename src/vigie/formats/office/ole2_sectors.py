@@ -25,6 +25,8 @@ _ENTRIES = 65_536
 """Directory entries read."""
 _TABLES = 65_536
 """FAT sectors read: 4 GiB of sectors of 512 bytes."""
+_LOST = 1024
+"""FAT sectors that are not in the file, or are named again, beyond as many as it has sectors of any kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,9 @@ class Volume:
             difat = int(words[-1]) if words.size * 4 == self.sector else _SPECIAL
         parts: list[NDArray[np.uint32]] = []
         places: list[Range | None] = []
+        lost = np.full(self.sector // 4, 0xFFFFFFFF, "<u4")
+        # Each makes the table longer without taking any room in the file.
+        left = self.count + _LOST
         for number, where in numbers:
             if number >= _SPECIAL:
                 continue
@@ -154,8 +159,11 @@ class Volume:
                 if number > 2 * self.count + 1024:
                     self.flaws.append(Flaw(where, where + 4, "no sector number"))
                 self.cut = self.cut or number >= self.count
+                left -= 1
+                if left < 0:
+                    break
                 places.append(None)
-                parts.append(np.full(self.sector // 4, 0xFFFFFFFF, "<u4"))
+                parts.append(lost)
                 continue
             self._used[number] = 1
             place = self._place(number)

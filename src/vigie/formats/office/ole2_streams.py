@@ -170,7 +170,7 @@ def _pieces(clx: bytes, size: int) -> list[tuple[int, int, bool]]:
     characters = struct.unpack_from(f"<{count + 1}I", data)
     found: list[tuple[int, int, bool]] = []
     for index in range(count):
-        place = int.from_bytes(data[4 * (count + 1) + 8 * index + 2 :][:4], "little")
+        (place,) = struct.unpack_from("<I", data, 4 * (count + 1) + 8 * index + 2)
         wide = not place & 0x40000000
         start = place & 0x3FFFFFFF if wide else (place & 0x3FFFFFFF) // 2
         end = start + (characters[index + 1] - characters[index]) * (2 if wide else 1)

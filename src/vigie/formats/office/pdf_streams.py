@@ -10,7 +10,7 @@ from vigie.formats.media import jpeg, jpeg2000
 from vigie.formats.media.stuffing import Coded
 from vigie.formats.office.pdf_filters import lzw, run_lengths
 from vigie.formats.office.pdf_objects import Stream
-from vigie.model import Blob, Flaw, Kind, Region
+from vigie.model import Blob, Charset, Flaw, Kind, Region
 
 BLOCK = 4096
 """Impossible characters of an ASCII filter are gathered by blocks of this size."""
@@ -77,7 +77,9 @@ class Tests:
         elif name in _JPEG2000:
             self._image(stream, label, "JPEG 2000")
         elif name in _ASCII:
-            self._region(stream, Kind.CODED, f"ASCII {label}")
+            if stream.start < stream.end:
+                what = f"ASCII {label}"
+                self.regions.append(Region(stream.start, stream.end, Kind.STRUCTURED, what, Charset.LATIN1))
             self._ascii(stream, _ASCII[name], label)
         elif name in _LZW or name in _RUNS:
             self._region(stream, Kind.CODED, f"{name.decode()} {label}")

@@ -15,6 +15,9 @@ MAX_TOKEN = 16 * 1024 * 1024
 MAX_ENTITIES = 64 * 1024
 """Bytes of replacement text all entities of a document may have together."""
 
+MAX_DEFAULTS = 500_000
+"""Attributes that the document type adds to elements: expat goes through all of them for each element."""
+
 _PROLOG = re.compile(r"(?:\s|<\?(?!xml\s).{0,4096}?\?>|<!--.{0,4096}?-->|<\?xml\s[^>]{0,256}\?>)*", re.DOTALL)
 _DOCTYPE = re.compile(r"<!DOCTYPE\s+[A-Za-z_:][\w:.-]*")
 _ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)(?:\s[^>]*|/)?(?:>|$)")
@@ -37,25 +40,38 @@ class _Stop(Exception):
 
 
 class _Guard:
-    """Watches an expat parser: depth, and entities that grow. None is fetched: there is no handler."""
+    """Watches an expat parser: depth, and what grows: entities, and attributes that no tag has written.
+
+    No entity is fetched: there is no handler.
+    """
 
     def __init__(self) -> None:
         self.depth = 0
         self.root = ""
         self._entities = 0
+        self._added = 0
+        self._defaults: dict[str, int] = {}
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.EntityDeclHandler = self._entity
+        self.parser.AttlistDeclHandler = self._attribute
+        self.parser.specified_attributes = True
 
     def _start(self, name: str, _attributes: dict[str, str]) -> None:
         self.root = self.root or name
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise _Stop(f"elements nested deeper than {MAX_DEPTH}", flaw=True)
+        self._added += self._defaults.get(name, 0)
+        if self._added > MAX_DEFAULTS:
+            raise _Stop("hundreds of thousands of attributes by default: not read further", flaw=False)
 
     def _end(self, _name: str) -> None:
         self.depth -= 1
+
+    def _attribute(self, name: str, _attribute: str, _type: str, _default: str | None, _needed: bool) -> None:
+        self._defaults[name] = self._defaults.get(name, 0) + 1
 
     def _entity(
         self,

@@ -15,12 +15,12 @@ from rich.text import Text
 
 from vigie import config
 from vigie.errors import ExitCode
-from vigie.journal.judged import Known
+from vigie.journal.judged import Seen
 from vigie.model import Entry, Skipped, State, Verdict
 from vigie.ui.cli import shown
 from vigie.ui.cli.memory import Memory
 from vigie.ui.cli.output import COLOURS, beside, console, counted, emit, options, progress, table
-from vigie.ui.cli.targets import RESTIC, opened
+from vigie.ui.cli.targets import BACKUPS, opened
 from vigie.workers import Workers
 
 KINDS = 500
@@ -41,14 +41,14 @@ class _Tally:
     unchanged: int = 0
     """and files that were not opened, because they are known."""
 
-    def add(self, item: Entry | Skipped, verdict: Verdict | Known) -> None:
+    def add(self, item: Entry | Skipped, verdict: Verdict | Seen) -> None:
         kind = verdict.format or _ending(item.path), str(verdict.state)
         if kind not in self.formats and len(self.formats) >= KINDS:
             kind = "(other kinds)", kind[1]
         self.formats[kind] += 1
         if isinstance(item, Entry):
             self.size += item.size
-        if isinstance(verdict, Known):
+        if isinstance(verdict, Seen):
             self.unchanged += 1
         else:
             self.read += verdict.read
@@ -92,9 +92,10 @@ def command(
 ) -> int:
     """Judge files and folders: intact, encrypted, damaged or unknown, and why.
 
-    TARGET is a file, a folder, or restic:LOCATION[@SNAPSHOT] (the latest one by default). Nothing is written
-    but, in the state folder, what was said of files in folders: while they stay the same, the next check need
-    not open them. Exit code 1 if anything is encrypted or damaged, 3 if something could not be read.
+    TARGET is a file, a folder, or a snapshot of a backup (the latest one by default):
+    restic:LOCATION[@SNAPSHOT], borg:PATH[@ARCHIVE] or snapshots:DIR[@NAME]. Nothing is written but, in the
+    state folder, what was said of files in folders: while they stay the same, the next check need not open
+    them. Exit code 1 if anything is encrypted or damaged, 3 if something could not be read.
     """
     if picture and not explain:
         raise click.UsageError("--picture draws an explanation: add --explain.")
@@ -123,7 +124,7 @@ def command(
                 memory.learn(item, said)
             if quiet and said.state in QUIET:
                 continue
-            verdict = memory.recalled(said, item, workers.judge) if isinstance(said, Known) else said
+            verdict = memory.recalled(item, workers.judge) if isinstance(said, Seen) else said
             if as_json:
                 size = item.size if isinstance(item, Entry) else None
                 emit({"path": item.path, "size": size, **verdict.record()})
@@ -167,7 +168,7 @@ def _explained(
     as_json: bool,
 ) -> int:
     [target] = targets if len(targets) == 1 else [""]
-    if not target or os.path.isdir(target) or target.startswith(RESTIC):
+    if not target or os.path.isdir(target) or target.startswith(BACKUPS):
         raise click.UsageError("--explain takes one file: name it alone, no folder and no backup.")
     # Here: it loads the judge and the drawing, which a check has no need of.
     from vigie.ui.cli.explain import run  # noqa: PLC0415 - see above

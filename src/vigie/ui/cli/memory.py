@@ -5,6 +5,7 @@ without it.
 """
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
@@ -12,7 +13,7 @@ from typing import Self
 
 from vigie import config
 from vigie.errors import Unreadable, VigieError
-from vigie.journal.judged import GENERATION, Judged, Known, row, stamp
+from vigie.journal.judged import Judged, Known, Seen, row, stamp
 from vigie.model import Entry, Judge, Skipped, Verdict
 from vigie.sources.folder import FolderEntry
 
@@ -23,6 +24,7 @@ BATCH = 1000
 """Verdicts that are written at once."""
 PATIENCE = 2.0
 """Seconds to wait for another run that is writing."""
+_ENCODING = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 
 class Memory:
@@ -57,28 +59,35 @@ class Memory:
         except (VigieError, RuntimeError) as error:  # RuntimeError: this user has no home (pathlib)
             self._give_up(error)
 
-    def known(self, entry: Entry) -> Known | None:
+    def known(self, entry: Entry) -> Seen | None:
         """What was said of this file, if it is still the same and was read as thoroughly as now."""
         if self._store is None or not isinstance(entry, FolderEntry):
             return None
+        # Of a million unchanged files each comes by here: what costs least is asked first.
         folder, _, name = entry.path.rpartition("/")
         try:
-            found = self._level(folder).find(os.fsencode(name))
+            level = self._levels[-1] if self._levels else None
+            if level is None or level.path != folder:
+                level = self._level(folder)
+            found = level.find(name.encode(*_ENCODING))
         except VigieError as error:
             self._give_up(error)
             return None
-        if found is None or found.generation != GENERATION or found.full < self._full:
+        if found is None or found.full < self._full:
             return None
-        # Of a million unchanged files each comes by here: what costs least is asked first.
         same = (entry.dev, entry.ino, entry.size, entry.mtime_ns, entry.ctime_ns)
         if found[1:6] == same or found[1:6] == stamp(*same):
             return found
         return None
 
-    def recalled(self, known: Known, item: Entry | Skipped, judge: Judge) -> Verdict:
-        """What was said then; what cannot be read any more is judged afresh."""
+    def recalled(self, item: Entry | Skipped, judge: Judge) -> Verdict:
+        """What was said then of what is known; what cannot be read any more is judged afresh."""
         try:
-            return known.verdict()
+            folder, _, name = item.path.rpartition("/")
+            if self._store is not None:
+                known = self._store.known(os.path.abspath(folder or "/"), os.fsencode(name))
+                if known is not None:
+                    return known.verdict()
         except VigieError as error:
             self._give_up(error)
         assert isinstance(item, Entry)  # noqa: S101 - only entries are known
@@ -172,11 +181,11 @@ class _Level:
         self._store = store
         self._number = store.folder(os.path.abspath(path))
         self._gone = gone
-        self._page: list[Known] = []
+        self._page: list[Seen] = []
         self._at = 0
         self._more = self._number is not None
 
-    def find(self, name: bytes) -> Known | None:
+    def find(self, name: bytes) -> Seen | None:
         """What is known under a name; what was passed over is gone."""
         if self._at < len(self._page) and self._page[self._at].name == name:  # nearly always
             self._at += 1
@@ -194,7 +203,7 @@ class _Level:
             self._at += 1
             self._drop(known)
 
-    def _next(self) -> Known | None:
+    def _next(self) -> Seen | None:
         if self._at == len(self._page):
             if not self._more or self._number is None:
                 return None
@@ -205,6 +214,6 @@ class _Level:
                 return None
         return self._page[self._at]
 
-    def _drop(self, known: Known) -> None:
+    def _drop(self, known: Seen) -> None:
         if self._number is not None:
             self._gone.append((self._number, known.name))

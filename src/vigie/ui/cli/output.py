@@ -93,3 +93,13 @@ def progress(*, shown: bool = True) -> Progress:
         transient=True,
         redirect_stdout=sys.stdout.isatty(),  # or what goes to a file would land on the terminal
     )
+
+
+def size(count: int) -> str:
+    """Bytes for people, in steps of 1024."""
+    value, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:,.0f} {unit}" if unit == "B" or value >= 100 else f"{value:,.1f} {unit}"

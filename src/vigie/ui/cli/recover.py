@@ -1,43 +1,87 @@
-"""`vigie recover`: hand back the last clean version of each file, each judged again."""
+"""`vigie recover`: hand back the last clean version of each file, most urgent first, each judged again."""
 
 import os
-from collections import Counter
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import click
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
-from vigie.config import load, state_folder
-from vigie.errors import ExitCode, NotPermitted, VigieError
+from vigie.config import OrderSettings, load, rate, read, state_folder
+from vigie.errors import BadSettings, ExitCode, NoSuchTarget, NotPermitted, VigieError
 from vigie.journal import Journal
+from vigie.model import Source
 from vigie.timeline import Plan, one_machine, plan
-from vigie.ui.cli import output, shown
-from vigie.vault import Destination, Handed, Outcome, Recovery, recover, source_of, told
-from vigie.vault.recover import named
+from vigie.timeline.urgency import DEFAULT, Rule, Step, ordered
+from vigie.ui.cli import output, recover_plan, shown
+from vigie.vault import Destination, Handed, Outcome, Recovery, source_of, told
+from vigie.vault.manifest import NAME, Manifest
+from vigie.vault.manifest_check import check_manifest
+from vigie.vault.manifest_key import known_key, signing_key
+from vigie.vault.recover import hand_back
 from vigie.workers import Workers
+
+
+class _Rate(click.ParamType[int]):
+    """Bytes a second, as in vigie.toml."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return rate(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command()
 @click.argument("source", default="vault")
 @click.option("--to", "target", metavar="DIR", help="Where the files go, each under its whole old path.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be restored; write nothing.")
+@click.option("--order", metavar="FILE", help="A vigie.toml whose [[recover.order]] says what comes first.")
+@click.option("--limit", type=_Rate(), metavar="RATE", help="Bytes a second read from SOURCE, such as 20M.")
+@click.option("--nearest", is_flag=True, help="Also hand back damaged or unknown versions, named so.")
 @click.option("--host", metavar="NAME", help="The machine, where the backup keeps several.")
+@click.option("--verify-manifest", "folder", metavar="DIR", help="Check manifest and files of a restore.")
 @output.options
 def command(
     source: str,
     target: str | None,
     only_plan: bool,
+    order: str | None,
+    limit: int | None,
+    nearest: bool,
     host: str | None,
+    folder: str | None,
     settings: str | None,
     state: str | None,
     as_json: bool,
 ) -> int:
     """Restore the last clean version of every file in SOURCE below DIR, never over an existing file.
 
-    SOURCE is restic:LOCATION, or "vault" (the default): the repository of vigie.toml. Every file is judged
-    again from what was written. Start it again after an interruption: what is there already is recognised.
+    SOURCE is restic:LOCATION, or "vault" (the default): the repository of vigie.toml. What is most urgent for
+    care comes first, and every file is judged again from what was written. Start it again after an
+    interruption: what is there already is recognised. A signed manifest in DIR says what came from where.
     """
+    if folder is not None:
+        return _verify(folder, state_folder(state), as_json=as_json)
     if not only_plan and not target:
         raise click.UsageError("Give --to DIR, or --plan to see what would be restored.")
     chosen = load(settings)
+    rules = _rules(chosen.recover.order, order)
+    limit = chosen.recover.limit if limit is None else limit
     with source_of(source, chosen.vault) as backup, Workers(chosen.check) as workers:
         snapshots = one_machine(backup.snapshots(), host, backup.location)
         with output.progress(shown=not as_json) as progress:
@@ -50,26 +94,107 @@ def command(
         damage = backup.damage
         for item in damage:
             click.echo(f"the repository itself: {shown(item.path)}: {shown(item.reason)}", err=True)
+        steps = ordered(planned, rules, nearest=nearest)
         if only_plan or target is None:
-            return _show_plan(planned, as_json=as_json)
+            recover_plan.show(planned, steps, _speed(state, limit), as_json=as_json)
+            return ExitCode.FOUND if planned.lost else ExitCode.CLEAN
         _outside(target, backup.location)
-        tally = Recovery()
-        with Journal(state_folder(state)) as journal, Destination(target) as destination:
-            try:
-                with output.progress(shown=not as_json) as progress:
-                    handing = progress.add_task("files restored", total=len(planned.choices))
-                    for handed in recover(planned, backup, workers.judge, destination):
-                        tally.count(handed)
-                        progress.advance(handing)
-                        _say(handed, as_json=as_json)
-            except VigieError:
-                # The disk is full, most likely: what is back so far is listed, and the next run goes on.
-                _sum_up(tally, as_json=as_json)
-                raise
-            finally:
-                journal.append("recover", {"source": backup.location, "to": target, **tally.record()})
-    _sum_up(tally, as_json=as_json)
+        tally = _restore(
+            backup, planned, steps, workers, target, state_folder(state), host, limit, as_json=as_json
+        )
     return ExitCode.PARTIAL if damage and tally.exit_code is ExitCode.CLEAN else tally.exit_code
+
+
+def _restore(
+    backup: Source,
+    planned: Plan,
+    steps: Sequence[Step],
+    workers: Workers,
+    target: str,
+    state: Path,
+    host: str | None,
+    limit: int,
+    *,
+    as_json: bool,
+) -> Recovery:
+    tally, began = Recovery(), time.monotonic()
+    key = signing_key(state)
+    begins = {"source": backup.location, "host": host, "started": _now()}
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal(state))
+        destination = stack.enter_context(Destination(target))
+        manifest = stack.enter_context(Manifest(destination, key, begins))
+        progress = stack.enter_context(_progress(shown=not as_json))
+        handing = progress.add_task("", total=sum(step.size for step in steps))
+        count = sum(len(step.choices) for step in steps)
+
+        def on_bytes(more: int) -> None:
+            progress.update(handing, advance=more)
+
+        seen, step = 0, ""
+        try:
+            for handed in hand_back(
+                steps,
+                planned.lost,
+                backup,
+                workers.judge_all,
+                destination,
+                manifest=manifest,
+                limit=limit,
+                on_bytes=on_bytes,
+            ):
+                tally.count(handed)
+                seen += 1
+                step = handed.step or step
+                progress.update(
+                    handing, description=f"{min(seen, count):,} of {count:,} files: {shown(step)}"
+                )
+                _say(handed, as_json=as_json)
+        finally:
+            # Also where the disk is full: what is back so far is listed and signed, and the next run goes on.
+            seconds = round(time.monotonic() - began, 3)
+            _end(manifest, tally)
+            journal.append(
+                "recover",
+                {
+                    "source": backup.location,
+                    "to": target,
+                    **tally.record(),
+                    "written": tally.outcomes[Outcome.RESTORED],
+                    "seconds": seconds,
+                    "key": key.public.fingerprint,
+                },
+            )
+            progress.stop()
+            _sum_up(tally, key.public.fingerprint, as_json=as_json)
+    return tally
+
+
+def _end(manifest: Manifest, tally: Recovery) -> None:
+    try:
+        manifest.end({"ended": _now(), "summary": tally.record()})
+    except (OSError, VigieError) as error:
+        # It is good up to its last seal, and the next run goes on from there.
+        click.echo(f"{NAME} could not be ended: {shown(str(error))}", err=True)
+
+
+def _rules(settings: Sequence[OrderSettings], order: str | None) -> Sequence[Rule]:
+    if order is not None:
+        path = Path(order)
+        if not path.is_file():
+            raise NoSuchTarget(order, "there is no such file", "Give the path of a vigie.toml with an order.")
+        settings = read(path).recover.order
+        if not settings:
+            raise BadSettings(order, "it has no [[recover.order]]", "Write one, or leave --order away.")
+    return tuple(Rule(**step.model_dump()) for step in settings) or DEFAULT
+
+
+def _speed(state: str | None, limit: int) -> recover_plan.Speed:
+    folder = state_folder(state)
+    if not (folder / "journal.sqlite").is_file():
+        return recover_plan.Speed.of(None, limit)
+    with Journal(folder) as journal:
+        return recover_plan.Speed.of(journal, limit)
 
 
 def _outside(target: str, location: str) -> None:
@@ -79,57 +204,33 @@ def _outside(target: str, location: str) -> None:
         raise NotPermitted(target, "the repository itself lies there", "Give another folder with --to.")
 
 
-def _show_plan(planned: Plan, *, as_json: bool) -> int:
-    by_snapshot = Counter(choice.version.snapshot.id for choice in planned.choices)
-    for choice in planned.choices:
-        if as_json:
-            output.emit(
-                {
-                    "path": choice.path,
-                    "snapshot": choice.version.snapshot.id,
-                    "size": choice.version.entry.size,
-                    "sha256": None,
-                    "verdict": choice.verdict.state.value,
-                    "outcome": "planned",
-                    "reason": choice.note,
-                    "why": choice.why.value,
-                }
-            )
-        else:
-            note = f": {choice.note}" if choice.note else ""
-            click.echo(
-                f"{choice.why.value}: {shown(choice.path)} from {choice.version.snapshot.id[:8]}{shown(note)}"
-            )
-    for lost in planned.lost:
-        _say(named(lost), as_json=as_json)
-    if as_json:
-        summary = {
-            "restored": 0,
-            "verified": 0,
-            "unrecoverable": len(planned.lost),
-            "by_snapshot": by_snapshot,
-        }
-        output.emit({"summary": {**summary, "planned": len(planned.choices)}})
-    else:
-        files = output.counted(len(planned.choices), "file")
-        click.echo(f"{files} would be restored; {len(planned.lost):,} unrecoverable.")
-        for snapshot, count in by_snapshot.items():
-            click.echo(f"  {count} from {snapshot[:8]}")
-    return ExitCode.FOUND if planned.lost else ExitCode.CLEAN
+def _progress(*, shown: bool) -> Progress:
+    bar = output.progress(shown=shown)
+    bar.columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    return bar
 
 
 def _say(handed: Handed, *, as_json: bool) -> None:
     if as_json:
         output.emit(handed.record())
+    elif handed.outcome is Outcome.LOST:
+        click.echo(recover_plan.lost_line(handed.path, handed.reason, handed.record()["nearest"]))
     elif handed.outcome not in (Outcome.RESTORED, Outcome.ALREADY) or handed.reason:
         # A file that came back as it was last seen needs no line.
         snapshot = f" from {handed.snapshot[:8]}" if handed.snapshot else ""
         click.echo(f"{handed.outcome.value}: {shown(handed.path)}{snapshot}: {shown(handed.reason)}")
 
 
-def _sum_up(tally: Recovery, *, as_json: bool) -> None:
+def _sum_up(tally: Recovery, fingerprint: str, *, as_json: bool) -> None:
     if as_json:
-        output.emit({"summary": tally.record()})
+        output.emit({"summary": {**tally.record(), "manifest": NAME, "key": fingerprint}})
         return
     for snapshot, count in tally.by_snapshot.items():
         click.echo(f"  {count} from {snapshot[:8]}")
@@ -141,3 +242,31 @@ def _sum_up(tally: Recovery, *, as_json: bool) -> None:
     said = "".join(f", {count} {outcome.value}" for outcome, count in others.items())
     files = output.counted(tally.restored, "file")
     click.echo(f"{files} back, {tally.verified:,} verified healthy{said}.")
+    click.echo(f"Manifest: {NAME}, signed with key {fingerprint}")
+
+
+def _verify(folder: str, state: Path, *, as_json: bool) -> int:
+    own = known_key(state)
+    found = check_manifest(folder, own)
+    ours = own is not None and own.fingerprint == found.key.fingerprint
+    if as_json:
+        for item in found.problems:
+            output.emit({"path": item.path, "error": item.reason})
+        summary = {"files": found.files, "problems": len(found.problems), "ended": found.ended}
+        output.emit({"summary": {**summary, "key": found.key.fingerprint, "own_key": ours}})
+    else:
+        for item in found.problems:
+            click.echo(f"does not hold: {shown(item.path)}: {shown(item.reason)}")
+        files = output.counted(found.files, "file")
+        click.echo(f"{files} as they were handed back; {len(found.problems):,} that do not hold.")
+        if not found.ended:
+            click.echo("The last run was cut short: start it again to end and sign it.")
+        whose = "of this installation" if ours else "not of this installation: compare it with the one noted"
+        click.echo(f"Signed with key {found.key.fingerprint} ({whose})")
+    if found.problems:
+        return ExitCode.FOUND
+    return ExitCode.CLEAN if found.ended else ExitCode.PARTIAL
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

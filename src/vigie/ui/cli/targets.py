@@ -12,9 +12,11 @@ from vigie.model import Entry, Skipped, Snapshot, Source
 from vigie.sources.folder import Left, walk
 
 if TYPE_CHECKING:
-    from vigie.sources.restic import ResticSource
+    from vigie.vault.location import Backup
 
 RESTIC = "restic:"
+BACKUPS = (RESTIC, "borg:", "snapshots:")
+"""What a target begins with that is in a backup."""
 LATEST = "latest"
 
 
@@ -54,31 +56,35 @@ def opened(named: Sequence[str], settings: Settings, exclude: Sequence[str], sta
         NoSuchTarget: a path, repository or snapshot does not exist.
         WrongPassword, RepositoryDamaged, NotPermitted, MissingProgram: a repository does not open.
     """
-    paths = tuple(name for name in named if not name.startswith(RESTIC))
+    paths = tuple(name for name in named if not name.startswith(BACKUPS))
     walk(paths)  # raises for what is not there; nothing is read yet
     backups = []
     for name in named:
-        if name.startswith(RESTIC):
-            place, _, wanted = name.partition("@") if name.rfind("@") > name.rfind("/") else (name, "", "")
-            source = stack.enter_context(_source_of(place, settings))
+        if name.startswith(BACKUPS):
+            folder, slash, last = name.rpartition("/")
+            base, _, wanted = last.partition("@")  # a folder before it may have one in its name
+            source = _source_of(folder + slash + base, settings)
+            stack.callback(source.close)
             backups.append((source, _snapshot(source, wanted or LATEST)))
     return Targets(paths, tuple(backups), tuple(exclude))
 
 
-def _source_of(place: str, settings: Settings) -> "ResticSource":
+def _source_of(place: str, settings: Settings) -> "Backup":
     # Loaded when one is named: the cryptography of backups takes longer than a check of an unchanged folder.
     from vigie.vault import source_of  # noqa: PLC0415 - see above
 
     return source_of(place, settings.vault)
 
 
-def _snapshot(source: "ResticSource", wanted: str) -> Snapshot:
+def _snapshot(source: "Backup", wanted: str) -> Snapshot:
     snapshots = source.snapshots()
     if not snapshots:
         raise NoSuchTarget(source.location, "it holds no snapshot", "Make one: vigie vault keep")
     if wanted == LATEST:
         return snapshots[-1]
-    found = [snapshot for snapshot in snapshots if snapshot.id.startswith(wanted)]
+    # A whole name first: daily.1 is also how daily.10 begins. The tag of a borg archive is its name.
+    found = [one for one in snapshots if one.id == wanted or (wanted in one.tags and one.tags == (wanted,))]
+    found = found or [one for one in snapshots if one.id.startswith(wanted)]
     if len(found) != 1:
         problem = "several snapshots begin so" if found else "there is no such snapshot"
         raise NoSuchTarget(f"{source.location}@{wanted}", problem, "List them: vigie timeline")

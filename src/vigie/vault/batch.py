@@ -1,0 +1,128 @@
+"""Files that go to the disk together: one wait for the disk, and one round of the judge, serve them all."""
+
+import hashlib
+import os
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from vigie.model import State, Verdict, Version
+from vigie.timeline import Choice, Why
+from vigie.vault.destination import Place
+from vigie.vault.handed import Handed, Outcome
+
+FILES = 256
+BULK = 32 << 20
+"""Bytes that make a batch full."""
+AGE = 1.0
+"""Seconds after which what there is goes to the disk: a slow source must not leave it waiting."""
+MARK = ".vigie-unverified"
+"""What the name of a file says that is handed back for want of a healthy version."""
+
+
+class Item:
+    """One document on its way."""
+
+    __slots__ = (
+        *("again", "choice", "compare", "data", "fd", "given", "handed", "place", "sha256", "stamp", "step"),
+        *("sum", "wanted"),
+    )
+
+    def __init__(self, choice: Choice, step: str) -> None:
+        self.choice = choice
+        self.step = step
+        self.place: Place | None = None
+        self.wanted: Version | None = None
+        """What must be read for it: nothing where its outcome is known already."""
+        self.compare = False
+        """Whether a file of that size is there already, and nobody says what it is."""
+        self.fd = -1
+        self.given = 0
+        """Bytes of it that came so far."""
+        self.sum = hashlib.sha256()
+        self.sha256 = ""
+        self.data: bytes | None = None
+        """All of a small file, until it was read back."""
+        self.handed: Handed | None = None
+        self.again = False
+        """Whether an older version is tried in its place."""
+        self.stamp: tuple[int, int] | None = None
+        """Of the file under its final name, where that is worth a line in the manifest."""
+
+    @property
+    def target(self) -> str:
+        """The path it gets."""
+        path = self.choice.path
+        if self.choice.why is not Why.NEAREST:
+            return path
+        folder, slash, name = path.rpartition("/")
+        stem, dot, ending = name.rpartition(".")
+        marked = f"{stem}{MARK}.{ending}" if dot and stem else name + MARK
+        return folder + slash + marked
+
+    def settle(self, outcome: Outcome, reason: str = "", state: State | None = None) -> None:
+        """Say what became of it; the first word counts."""
+        if self.handed is not None:
+            return
+        if outcome is Outcome.RESTORED and self.choice.why is Why.NEAREST:
+            outcome = Outcome.NEAREST
+        version = self.choice.version
+        self.handed = Handed(
+            self.choice.path,
+            outcome,
+            state or self.choice.verdict.state,
+            version.snapshot.id,
+            version.entry.size,
+            self.sha256 if outcome in (Outcome.RESTORED, Outcome.ALREADY, Outcome.NEAREST) else "",
+            reason,
+            self.step,
+        )
+        self.data = None
+
+    def line(self) -> dict[str, Any]:
+        """What the manifest says of it."""
+        assert self.handed is not None  # noqa: S101 - it is settled
+        said = self.handed.record()
+        if self.stamp is not None:
+            said |= {"to": self.target, "content": content_of(self.choice.version), "stamp": self.stamp}
+        return said
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some items in order."""
+
+    items: list[Item] = field(default_factory=list)
+    bulk: int = 0
+    since: float = field(default_factory=time.monotonic)
+    to_judge: list[Item] = field(default_factory=list)
+    judged: Future[list[Verdict]] | None = None
+    """Of `to_judge`, in order."""
+
+    def add(self, item: Item) -> None:
+        """Take in an item all of whose bytes came."""
+        self.items.append(item)
+        self.bulk += item.given
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it should go to the disk now."""
+        if len(self.items) >= FILES or self.bulk >= BULK:
+            return True
+        return bool(self.items) and time.monotonic() - self.since > AGE
+
+    def open_items(self) -> list[Item]:
+        """Those whose outcome is not known yet."""
+        return [item for item in self.items if item.handed is None]
+
+
+def content_of(version: Version) -> str:
+    """What tells one version from another: the source's own word, else where and when it was."""
+    entry = version.entry
+    return version.content or f"{version.snapshot.id}:{entry.size}@{entry.mtime_ns}"
+
+
+def stamp(status: os.stat_result) -> tuple[int, int]:
+    """What changes whenever a file does: no call sets a change time (inode(7))."""
+    return status.st_ino, status.st_ctime_ns
