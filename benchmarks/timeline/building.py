@@ -102,9 +102,7 @@ def build(
 def _back_up(built: Built, share: Share) -> None:
     """As a nightly job does it: the whole share, at the time the day would have."""
     when = f"{life.evening(share.snapshot):%Y-%m-%d %H:%M:%S}"
-    restic(
-        built.repository, "backup", str(share.folder), "--exclude", MARKER, "--time", when, "--host", HOST
-    )
+    restic(built.repository, "backup", str(share.folder), "--exclude", MARKER, "--time", when, "--host", HOST)
     share.backed_up()
 
 

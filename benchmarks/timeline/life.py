@@ -75,10 +75,14 @@ def live(share: Share, kinds: Stock, dice: Random, snapshots: int) -> None:
                 share.write(one, data, hour(day, dice, 8, 18), "edited")
         for one in some(0.1):
             folder, name = os.path.split(one.path)
-            share.rename(one, f"{folder}/{dice.choice(('vu', 'ancien', 'signé'))} {dice.getrandbits(20):05x} {name}")
+            share.rename(
+                one, f"{folder}/{dice.choice(('vu', 'ancien', 'signé'))} {dice.getrandbits(20):05x} {name}"
+            )
         for one in some(0.1):
             share.delete(one)
-        native = [d for d in here if d.kind == "dicom, native" and id(d) not in share.touched and d.gone is None]
+        native = [
+            d for d in here if d.kind == "dicom, native" and id(d) not in share.touched and d.gone is None
+        ]
         for one in dice.sample(native, min(len(native), round(len(here) * 0.0005))):
             share.write(one, stock.transcoded(share.read(one), dice), hour(day, dice, 12, 14), "transcoded")
             one.kind = "dicom, transcoded"
@@ -117,7 +121,9 @@ def _deflate(share: Share, here: list[Document]) -> None:
     for one in _largest(here, share, "text", "rtf"):
         data, path = share.read(one), one.path
         share.delete(one)
-        share.add(f"{path}.gz", "gzip", gzip.compress(data), int(evening(share.snapshot).timestamp()) * SECOND)
+        share.add(
+            f"{path}.gz", "gzip", gzip.compress(data), int(evening(share.snapshot).timestamp()) * SECOND
+        )
 
 
 def _compact(share: Share, here: list[Document], when: int, dice: Random) -> None:

@@ -119,7 +119,7 @@ def _hit(share: Share, one: Document, dice: Random, when: int, truth: Truth, way
     new = pattern.strike(old, seed_of(one.path, pattern.name)).data
     status = os.stat(share.folder / one.path)
     share.write(one, new, when, "hit")
-    folder, name = os.path.split(one.path)
+    folder = os.path.dirname(one.path)
     if way == "longer name":
         share.rename(one, f"{one.path}{dice.choice(('.locked', '.id-7F3A.[aide].crypt'))}", "hit")
     elif way == "random name":

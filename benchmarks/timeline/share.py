@@ -152,4 +152,3 @@ class Share:
             yield descriptor
         finally:
             os.close(descriptor)
-

@@ -1,4 +1,4 @@
-"""What the share is filled with: templates made by the libraries that make real files, each copy made its own.
+"""What the share is filled with: templates by the libraries that make real files, and copies of their own.
 
 200,000 files cannot each be made by python-docx or pydicom. So some templates of each kind are, and every
 file is one of them changed in a way that leaves it valid and that no other file shares: other words, other
@@ -50,13 +50,13 @@ class Stock:
         self._seed, self._each = seed, each
         self._made: dict[str, list[bytes]] = {}
 
-    def template(self, name: str, make: Callable[[Random, int], bytes], low: int, high: int, dice: Random) -> bytes:
+    def template(
+        self, name: str, make: Callable[[Random, int], bytes], low: int, high: int, dice: Random
+    ) -> bytes:
         """One of the templates of `make`, of `low` to `high` bytes or so."""
         if name not in self._made:
             own = Random(f"{self._seed} {name}")
-            self._made[name] = [
-                make(own, int(low * (high / low) ** own.random())) for _ in range(self._each)
-            ]
+            self._made[name] = [make(own, int(low * (high / low) ** own.random())) for _ in range(self._each)]
         return dice.choice(self._made[name])
 
     @cached_property
@@ -116,12 +116,16 @@ def _csv(stock: Stock, dice: Random) -> bytes:
 
 def _xml(stock: Stock, dice: Random) -> bytes:
     first, rows = stock.stretch("xml", dice, 600, 12_000).split("\n", 1)
-    return f"<?xml version='1.0' encoding='UTF-8'?>\n<t xmlns='urn:x'>\n<!-- {first}-->\n{rows}</t>\n".encode()
+    return (
+        f"<?xml version='1.0' encoding='UTF-8'?>\n<t xmlns='urn:x'>\n<!-- {first}-->\n{rows}</t>\n".encode()
+    )
 
 
 def _html(stock: Stock, dice: Random) -> bytes:
     body = stock.stretch("html", dice, 600, 10_000)
-    return f'<!DOCTYPE html>\n<html lang="fr"><head><title>x</title></head><body>{body}</body></html>\n'.encode()
+    return (
+        f'<!DOCTYPE html>\n<html lang="fr"><head><title>x</title></head><body>{body}</body></html>\n'.encode()
+    )
 
 
 def _rtf(stock: Stock, dice: Random) -> bytes:
@@ -289,7 +293,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("xlsx", "xlsx", "Bureau", 4, _XLSX),
     Kind("odt", "odt", "Courriers", 3, _ODT),
     Kind("pdf", "pdf", "Comptes rendus", 9, _pdf("pdf", documents.pdf, 2_000, 12_000)),
-    Kind("pdf, scanned", "pdf", "Comptes rendus", 0.05, _pdf("scan", documents.pdf_scanned, 200_000, 900_000)),
+    Kind(
+        "pdf, scanned", "pdf", "Comptes rendus", 0.05, _pdf("scan", documents.pdf_scanned, 200_000, 900_000)
+    ),
     Kind("dicom, native", "dcm", "Imagerie", 4, _native("dicom", 8_000, 60_000)),
     Kind("dicom, large", "dcm", "Imagerie", 0.03, _native("dicom, large", 1 << 20, 3 << 20)),
     Kind("dicom, JPEG", "dcm", "Imagerie", 2, _dicom_jpeg),

@@ -135,7 +135,7 @@ class RecoverSettings(_Section):
     """Bytes a second that are read from the backup, such as `"20M"`; 0 is as fast as can be."""
     order: tuple[OrderSettings, ...] = ()
     """Steps, most urgent first: `[[recover.order]]` tables with `name` and any of `words`, `paths`,
-    `formats`, `days`, `newest_first` (see [recover.md](recover.md)); none means the order that is built in."""
+    `formats`, `days`, `newest_first` (see [recover.md](recover.md)); none means the built-in order."""
 
 
 class Settings(_Section):

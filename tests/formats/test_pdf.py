@@ -16,7 +16,8 @@ from vigie.formats.office import pdf, pdf_objects
 from vigie.formats.office.pdf import FORMAT, dissect
 from vigie.formats.office.pdf_filters import lzw, run_lengths
 from vigie.formats.office.pdf_text import BREAKS, survey
-from vigie.model import Anatomy, Charset, Kind
+from vigie.judge import judge
+from vigie.model import Anatomy, Charset, Kind, State
 
 TEXT = b" ".join(b"(%x) Tj" % (n * n) for n in range(3000))
 
@@ -396,3 +397,14 @@ def test_a_bomb_is_put_down() -> None:
     anatomy = healthy(data)
     assert time.monotonic() - begun < 4
     assert anatomy.notes == ("too long to test all streams",)
+
+
+def test_a_random_piece_in_ascii_data_is_told_as_in_a_text() -> None:
+    letters = bytes(random.Random(1).choices(range(33, 118), k=3000))
+    data = build(stream(letters + b"~>", b"/Filter /ASCII85Decode"))
+    start = data.index(letters) + 1200
+    (region,) = (r for r in dissect(Bytes(data)).regions if r.what.startswith("ASCII"))
+    assert (region.kind, region.charset) == (Kind.STRUCTURED, Charset.LATIN1)
+    flipped = data[:start] + bytes([data[start] ^ 0x80]) + data[start + 1 :]
+    assert judge(Bytes(flipped), "a.pdf").state is State.DAMAGED
+    assert judge(Bytes(noise(data, start, 128)), "a.pdf").state is State.ENCRYPTED

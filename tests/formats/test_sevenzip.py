@@ -224,3 +224,16 @@ def test_dictionaries_that_are_too_large() -> None:
     short = b"\x01\x04" + streams("copy", 0, 5, (b"1234567",)) + b"\0"
     assert dissect(Bytes(wrapped(short, b"abcde"))).flaws[0].what == "a packed stream is too short"
     assert FORMAT.recognises(data)
+
+
+def test_an_end_header_that_begins_and_ends_wrongly_is_lost_and_one_of_another_checksum_is_not() -> None:
+    tail = bytes.fromhex("01 04 06 00 01 09 64 00 07 0b 01 00 00")
+    packed = bytes(100)
+    for stored, lost in ((tail, False), (b"\x41" + tail[1:], False), (b"\x41" * len(tail), True)):
+        start = struct.pack("<QQL", len(packed), len(tail), zlib.crc32(tail) ^ 1)
+        data = b"7z\xbc\xaf\x27\x1c\0\4" + struct.pack("<L", zlib.crc32(start)) + start + packed + stored
+        anatomy = dissect(Bytes(data))
+        (flaw,) = anatomy.flaws
+        assert (flaw.start, flaw.end, flaw.checksum, flaw.throughout) == (132, len(data), True, lost)
+        structured = [r.what for r in anatomy.regions if r.kind is Kind.STRUCTURED]
+        assert structured == ["start header"] + ["end header"] * lost

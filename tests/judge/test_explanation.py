@@ -4,7 +4,7 @@ import pytest
 
 from vigie.formats.contract import Bytes
 from vigie.judge import Explanation, examine, explain
-from vigie.judge.explanation import MOST, STRETCHES
+from vigie.judge.explanation import MOST, STRETCHES, _joined
 from vigie.model import Flaw, Kind, Region, State
 
 TEXT = "Compte rendu : évolution favorable, glycémie 5,4 mmol/l.\r\n".encode() * 4000
@@ -64,3 +64,10 @@ def test_it_stays_small() -> None:
     assert len(found.regions) == len(found.flaws) == MOST
     assert found.regions[0] == Region(0, 20, Kind.OPAQUE, "0")
     assert found.stretches[0].flawed
+
+
+def test_members_that_stand_next_to_one_another_stay_apart() -> None:
+    kind = Kind.OPAQUE
+    one, other = (Region(0, 9, kind, "data", member="a.txt"), Region(9, 20, kind, "data", member="b.txt"))
+    again = Region(20, 30, kind, "data", member="b.txt")
+    assert _joined((one, other, again)) == (one, Region(9, 30, kind, "data", member="b.txt"))

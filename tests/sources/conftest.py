@@ -104,7 +104,7 @@ def repository(
 
 @pytest.fixture(scope="session")
 def borg_repository(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
-    """A borg repository of that encryption and compression: two archives of one folder, made once a session."""
+    """A borg repository of that encryption and compression: two archives of one folder."""
     if not shutil.which("borg"):
         pytest.skip("borg is not installed")
     made: dict[tuple[str, str], Path] = {}

@@ -171,7 +171,8 @@ def test_changes_from_nothing_are_all_versions(source: Source) -> None:
 
 def test_changes_tell_what_differs_and_nothing_else(source: Source, truth: Truth) -> None:
     first, second = source.snapshots()
-    for before, after, old, new in ((first, second, *truth), (second, first, *reversed(truth))):
+    forth, back = (first, second, truth[0], truth[1]), (second, first, truth[1], truth[0])
+    for before, after, old, new in (forth, back):
         changes = list(source.changes(before, after))
         told = {item.entry.path if isinstance(item, Version) else item.path: item for item in changes}
         assert len(told) == len(changes)

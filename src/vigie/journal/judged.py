@@ -20,7 +20,7 @@ from vigie.errors import JournalBroken
 from vigie.journal.file import StateFile, explain
 from vigie.model import Basis, Pattern, Period, Range, State, Verdict
 
-RULES = 1
+RULES = 2
 """Raised by one with every change of formats, kernels or rules that can change a verdict."""
 GENERATION = f"{__version__}/{RULES}"
 """Verdicts of another generation are not known any more."""

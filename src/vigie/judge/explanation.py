@@ -1,7 +1,7 @@
 """Why a verdict is what it is, in a form that can be drawn: the file as a strip of equal stretches."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from vigie.judge.kernels import BLOCK, CELL
@@ -106,8 +106,17 @@ def _joined(regions: tuple[Region, ...]) -> tuple[Region, ...]:
     result: list[Region] = []
     for region in regions:
         last = result[-1] if result else None
-        if last and last.end == region.start and (last.kind, last.what) == (region.kind, region.what):
-            result[-1] = Region(last.start, region.end, last.kind, last.what, last.charset)
+        if (
+            last
+            and last.end == region.start
+            and (last.kind, last.what, last.member)
+            == (
+                region.kind,
+                region.what,
+                region.member,
+            )
+        ):
+            result[-1] = replace(last, end=region.end)
         else:
             result.append(region)
     return tuple(result)

@@ -2,10 +2,11 @@
 
 from vigie.timeline.affected import Affected, affected
 from vigie.timeline.attack import Attack, Hit, Note, Wave, attack
+from vigie.timeline.coverage import one_machine
 from vigie.timeline.document import Document, Sighting
 from vigie.timeline.plan import Choice, Lost, Plan, Why, plan
 from vigie.timeline.retention import Caution, Oddity, Policy, cautions, clean_in
-from vigie.timeline.story import Change, Row, Story, Timeline, one_machine
+from vigie.timeline.story import Change, Row, Story, Timeline
 from vigie.timeline.triage import Look, look
 
 __all__ = [

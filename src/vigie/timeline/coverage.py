@@ -1,7 +1,8 @@
-"""Which snapshots should hold a path: a repository may keep several folders, each in snapshots of its own."""
+"""What a snapshot is about: a repository may keep several machines, and several folders of each."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
+from vigie.errors import NoSuchTarget
 from vigie.model import Snapshot
 
 
@@ -19,3 +20,24 @@ def below(path: str, folders: Container[str]) -> bool:
             return True
         path = path.rpartition("/")[0]
     return "/" in folders
+
+
+def one_machine(snapshots: Iterable[Snapshot], host: str | None, subject: str) -> tuple[Snapshot, ...]:
+    """The snapshots of one machine: two machines have the same paths, and other files there.
+
+    Raises:
+        NoSuchTarget: there are several machines and none is named, or none of the snapshots is of `host`.
+    """
+    every = tuple(snapshots)
+    hosts = sorted({snapshot.host for snapshot in every})
+    if host is None and len(hosts) > 1:
+        raise NoSuchTarget(
+            subject, f"it keeps {len(hosts)} machines", f"Choose one: --host {'|'.join(hosts)}"
+        )
+    chosen = tuple(snapshot for snapshot in every if host in (None, snapshot.host))
+    if not chosen:
+        problem = f"no snapshot of the machine {host}" if host and every else "no snapshot is in it"
+        raise NoSuchTarget(
+            subject, problem, f"There are: {', '.join(hosts)}" if every else "vigie vault keep"
+        )
+    return chosen

@@ -9,10 +9,10 @@ the onset only when nothing else is.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from vigie.errors import NoSuchTarget
+from vigie.formats import by_name
 from vigie.model import Gone, Skipped, Snapshot, State, Verdict, Version
 from vigie.timeline.coverage import below, covers
 from vigie.timeline.document import Document, folder_of, identity, is_random, origin
@@ -248,7 +248,7 @@ class Story:
             struck = document.hit == document.first or document.random
             if State.INTACT in document.states or not (struck or came):
                 continue
-            if came and document.random:
+            if came and struck and not _promises(path):
                 leftovers.add(path)
             owner = origin(path, self._documents)
             if owner is None or not (came or document.hit >= 0):
@@ -262,7 +262,22 @@ class Story:
                 leftovers.add(path)
                 if missing:
                     owners.add(owner)
-        return leftovers, owners - leftovers
+        return leftovers.union(self._swapped(owners)), owners - leftovers
+
+    def _swapped(self, owners: set[str]) -> Iterator[str]:
+        """What nobody can tell and came into a folder in which no fewer files vanished at the same time."""
+        if self._began is None:
+            return
+        lost: Counter[tuple[str, int]] = Counter()
+        came: dict[tuple[str, int], list[str]] = {}
+        for path, document in self._documents.items():
+            if document.gone >= self._began and path not in owners:
+                lost[folder_of(path), document.gone] += 1
+            if document.first >= self._began and document.states == {State.UNKNOWN}:
+                came.setdefault((folder_of(path), document.first), []).append(path)
+        for place, paths in came.items():
+            if len(paths) <= lost[place]:
+                yield from paths
 
     def _onset(self) -> tuple[Snapshot | None, Snapshot | None]:
         hit = self._began
@@ -272,25 +287,10 @@ class Story:
         return (whole[-1] if whole else None), (None if hit is None else self._rows[hit].snapshot)
 
 
-def one_machine(snapshots: Iterable[Snapshot], host: str | None, subject: str) -> tuple[Snapshot, ...]:
-    """The snapshots of one machine: two machines have the same paths, and other files there.
-
-    Raises:
-        NoSuchTarget: there are several machines and none is named, or none of the snapshots is of `host`.
-    """
-    every = tuple(snapshots)
-    hosts = sorted({snapshot.host for snapshot in every})
-    if host is None and len(hosts) > 1:
-        raise NoSuchTarget(
-            subject, f"it keeps {len(hosts)} machines", f"Choose one: --host {'|'.join(hosts)}"
-        )
-    chosen = tuple(snapshot for snapshot in every if host in (None, snapshot.host))
-    if not chosen:
-        problem = f"no snapshot of the machine {host}" if host and every else "no snapshot is in it"
-        raise NoSuchTarget(
-            subject, problem, f"There are: {', '.join(hosts)}" if every else "vigie vault keep"
-        )
-    return chosen
+def _promises(path: str) -> bool:
+    """Whether its name says what it is, as the names do that people and programs give."""
+    promise = by_name(path)
+    return promise is not None and promise.firm
 
 
 def _path(item: Version | Skipped) -> str:

@@ -63,25 +63,27 @@ class Look:
 def look(new: Version, old: Version | None) -> Look:
     """The first look at a version whose bytes were not seen before; `old` is what its path held last."""
     size = new.entry.size
-    if size == 0:
-        return _intact("it is empty", 100)
     promise = formats.by_name(new.entry.path)
-    firm = promise is not None and promise.firm
-    text = firm and promise is not None and promise.format.textual
+    kind = promise.format.name if promise and promise.firm else None
+    if size == 0:
+        return _said("it is empty", 100, kind)
+    text = promise is not None and promise.firm and promise.format.textual
     if old is None or old.entry.size == 0:
-        return _new(new, firm=firm, text=text, hinted=promise is not None and not firm)
+        return _new(new, kind, text=text, hinted=promise is not None and not promise.firm)
     now, before = share(new), share(old)
     if now is None or before is None:
         return Look(None, "it changed")
     if before >= MARGIN:
         grown = size - old.entry.size
         if before < STORED and now < STORED and not 0 <= grown <= FOOTER:
-            return _presumed("it was rewritten as an edit does: another size, and parts that compress", now)
+            return _presumed(
+                "it was rewritten as an edit does: another size, and parts that compress", now, kind
+            )
         return Look(None, "it changed, and compression does not tell")
     if text and now >= RANDOM:
         return Look(None, "it compressed before, and does not now", group="text that compressed before")
     if (new.packed or 0) - before * size <= max(48, min(1000, size / 50)):
-        return _intact("it packs as well as the version before", now)
+        return _intact("it packs as well as the version before", now, kind)
     return Look(None, "it packs less well than the version before", whole=True)
 
 
@@ -92,37 +94,37 @@ def share(version: Version) -> float | None:
     return version.packed / version.entry.size
 
 
-def _new(new: Version, *, firm: bool, text: bool, hinted: bool) -> Look:
+def _new(new: Version, kind: str | None, *, text: bool, hinted: bool) -> Look:
     now = share(new)
     if text and now is not None:
         if now < COMPRESSES:
-            return _intact("it compresses as text does", now)
+            return _intact("it compresses as text does", now, kind)
         return Look(None, "its name promises text, and it does not compress", group="text that is new")
-    if firm or (now is None and new.packed is not None):
-        return _presumed("it is new, and nothing speaks against it", now or 1.0)
+    if kind or (now is None and new.packed is not None):
+        return _presumed("it is new, and nothing speaks against it", now or 1.0, kind)
     name = new.entry.path.rpartition("/")[2]
     ending = name.rpartition(".")[2].lower() if "." in name.lstrip(".") else ""
     if hinted or now is None or now >= RANDOM:
         return Look(None, "its ending belongs to no format", group=f"new ones ending in .{ending}")
-    return _presumed("it is new, of no known format, and it compresses", now)
+    return _presumed("it is new, of no known format, and it compresses", now, kind)
 
 
-def _intact(why: str, now: float) -> Look:
-    return _said(why, round(now * 100), presumed=False)
+def _intact(why: str, now: float, kind: str | None) -> Look:
+    return _said(why, round(now * 100), kind)
 
 
-def _presumed(why: str, now: float) -> Look:
-    return _said(why, round(now * 100), presumed=True)
+def _presumed(why: str, now: float, kind: str | None) -> Look:
+    return _said(why, round(now * 100), kind, presumed=True)
 
 
 @cache
-def _said(why: str, percent: int, *, presumed: bool) -> Look:
-    """The same few answers for a million files."""
-    evidence = f"not read: {why} ({percent} % of its size when packed)"
+def _said(why: str, percent: int, kind: str | None, *, presumed: bool = False) -> Look:
+    """The same few answers for a million files. The format is what the name promises."""
     verdict = Verdict(
         State.INTACT,
+        format=kind,
         basis=Basis.STATISTICS,
         confidence=0.5 if presumed else 0.8,
-        evidence=(evidence if percent < 100 else f"not read: {why}",),
+        evidence=(f"not read: {why}" + (f" ({percent} % of its size when packed)" if percent < 100 else ""),),
     )
     return Look(verdict, why, presumed=presumed)

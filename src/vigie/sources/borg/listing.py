@@ -1,7 +1,7 @@
 """What an archive holds, from `borg debug dump-archive`: the one command that tells the ids of chunks.
 
 It prints JSON of one key a line, an item indented by four (borg/archiver.py, do_debug_dump_archive); bytes
-that are not UTF-8 stand as DEL and hexadecimal digits, which can be undone: names and ids come back unchanged.
+that are not UTF-8 stand as DEL and hexadecimal digits, which can be undone: nothing is lost.
 """
 
 import hashlib

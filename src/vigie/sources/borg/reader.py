@@ -1,9 +1,9 @@
 """Bytes out of archives: many files a run, since starting borg costs more than a small file does.
 
-`borg export-tar` is asked for a file and for some of those that were announced to come next, as few or as many
-as proved useful; tar names each of them and its length, so that a run that breaks off cannot shift bytes from
-one file to the next. borg verifies each chunk against its id. What it could not give in company is asked for
-alone, and only then is it called unreadable.
+`borg export-tar` is asked for a file and for some of those announced to come next, few or many as it proved
+useful; tar names each of them and its length, so that a run that breaks off cannot shift bytes from one file to
+the next. borg verifies each chunk against its id. What it could not give in company is asked for alone, and
+only then is it called unreadable.
 """
 
 import os
@@ -111,11 +111,8 @@ class Reader:
             if len(batch) >= self._window or names > _ARGUMENTS:
                 break
             fits = 0 < other.size <= AHEAD and size + other.size <= _BATCH and not other.flaw
-            if (
-                fits
-                and not {other.chunks} & (contents | self._kept.keys())
-                and other.content not in self._given
-            ):
+            here = other.chunks in contents or other.chunks in self._kept
+            if fits and not here and other.content not in self._given:
                 batch.append(other)
                 contents.add(other.chunks)
                 size += other.size

@@ -20,7 +20,7 @@ _LISTINGS = 2
 _LONGEST_LINE = 1 << 20
 
 _ENCRYPTED, _PLAIN = 43, 3
-"""Bytes that borg adds to a chunk ("Data structures and file formats" of its manual), two of them for compression."""
+"""Bytes that borg adds to a chunk (its manual, "Data structures and file formats"), two for compression."""
 
 
 @dataclass(frozen=True, slots=True)

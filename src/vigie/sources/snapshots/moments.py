@@ -32,6 +32,8 @@ class Moment:
     time_ns: int
     dated: str
     """What the time is taken from."""
+    device: int
+    """Number of the device it lies on; btrfs and ZFS give each snapshot one of its own."""
 
 
 def moments(folder: str) -> tuple[tuple[Moment, ...], tuple[Skipped, ...]]:
@@ -54,7 +56,7 @@ def moments(folder: str) -> tuple[tuple[Moment, ...], tuple[Skipped, ...]]:
         except OSError as error:
             raise NotPermitted(place, in_words(error), "Run as root.") from error
         found = [moment for name in names if (moment := _moment(place, name, damage))]
-        if found or damage:
+        if damage or any(_is_marked(place, moment) for moment in found):
             found.sort(key=_age)
             return tuple(found), (*damage, *_contradictions(found))
     raise NoSuchTarget(
@@ -74,7 +76,7 @@ def _moment(place: str, name: str, damage: list[Skipped]) -> Moment | None:
         if at is None and name.isdecimal() and (at := _info(path)) is not None:
             dated, path = BY_INFO, os.path.join(path, "snapshot")
             status = os.lstat(path)
-        if at is None and (_TURN.fullmatch(name) or _is_snapshot(place, status)):
+        if at is None and (_TURN.fullmatch(name) or _is_snapshot(place, path, status)):
             dated, at = BY_FOLDER, status.st_mtime_ns
         if at is None:
             return None
@@ -85,18 +87,28 @@ def _moment(place: str, name: str, damage: list[Skipped]) -> Moment | None:
     except OSError as error:
         damage.append(Skipped(name, f"the snapshot cannot be read: {in_words(error)}"))
         return None
-    return Moment(name, root, at, dated)
+    return Moment(name, root, at, dated, status.st_dev)
 
 
 def _is_folder(path: str) -> bool:
     return os.path.isdir(path) and not os.path.islink(path)
 
 
-def _is_snapshot(place: str, status: os.stat_result) -> bool:
-    """Whether the file system makes nothing but snapshots there, or this is a subvolume."""
-    if os.path.realpath(place).endswith("/.zfs/snapshot"):
+def _is_snapshot(place: str, path: str, status: os.stat_result) -> bool:
+    """Whether the file system keeps nothing but snapshots there, or this is a subvolume that stays as it is."""
+    if _is_kept(place):
         return True
-    return status.st_ino == _SUBVOLUME and status.st_dev != os.stat(place).st_dev
+    is_volume = status.st_ino == _SUBVOLUME and status.st_dev != os.stat(place).st_dev
+    return is_volume and not os.access(path, os.W_OK)
+
+
+def _is_marked(place: str, moment: Moment) -> bool:
+    """Whether more than its being a subvolume says so: `home` alone, in a file system's root, is no snapshot."""
+    return moment.dated != BY_FOLDER or _is_kept(place) or _TURN.fullmatch(moment.name) is not None
+
+
+def _is_kept(place: str) -> bool:
+    return os.path.realpath(place).endswith("/.zfs/snapshot")
 
 
 def _info(path: str) -> int | None:

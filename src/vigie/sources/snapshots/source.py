@@ -170,8 +170,8 @@ class SnapshotsSource:
         So it is in snapshots of one file system, and where tools make hard links: then a file that is not
         shared was written, whatever its mtime says.
         """
-        (_, here), (_, there) = self._moment(before), self._moment(after)
-        if here.many_devices and here == there:
+        (old, here), (new, there) = self._moment(before), self._moment(after)
+        if old == new or (here.many_devices and here == there and old.device != new.device):
             return True
         pair = before.id, after.id
         if pair not in self._linked:

@@ -1,0 +1,147 @@
+"""How fast files come back with `vigie recover` beside `restic restore` of the same snapshot, in the same run.
+
+python benchmarks/recover.py [--files N] [--megabytes N] [--runs N] [--at FOLDER]
+
+Two repositories made by restic: 5,000 small files (text, CSV, HL7, JSON of 2 to 20 KB, all different), and
+200 MB of DICOM in files of 2 MiB. `restic restore` writes and leaves the rest to the kernel; Vigie waits for
+the disk, reads back, compares, judges, and writes a signed manifest. Both start with a cold copy of nothing:
+the repository is in the kernel's cache for both. The time that restic takes to open the repository (its key is
+slow on purpose) is measured by `restic cat config` and taken off; Vigie's figure is that of the handing over,
+opened and planned before. The plan's own time is shown apart. The median of the runs counts.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import trees
+from rich.console import Console
+from rich.table import Table
+
+from vigie.config import CheckSettings
+from vigie.sources.restic import ResticSource
+from vigie.timeline import plan
+from vigie.timeline.urgency import ordered
+from vigie.vault import Destination, Recovery, told
+from vigie.vault.manifest import Manifest
+from vigie.vault.manifest_key import signing_key
+from vigie.vault.recover import hand_back
+from vigie.workers import Workers
+
+PASSWORD = "benchmark"
+KINDS = (trees.text, trees.csv, trees.hl7, trees.records)
+ENDINGS = ("txt", "csv", "hl7", "json")
+
+
+def small(top: Path, count: int) -> None:
+    dice = random.Random(5)
+    for number in range(count):
+        place = top / f"{number // 250:03}"
+        place.mkdir(parents=True, exist_ok=True)
+        data = KINDS[number % 4](dice, dice.randrange(2_000, 20_000))
+        (place / f"{number:06}.{ENDINGS[number % 4]}").write_bytes(data)
+
+
+def images(top: Path, megabytes: int) -> None:
+    dice = random.Random(6)
+    top.mkdir()
+    for number in range(megabytes * 10**6 // (2 << 20)):
+        (top / f"{number:05}.dcm").write_bytes(trees.scan(dice, 2 << 20))
+
+
+class Repository:
+    """One made by restic, of one tree."""
+
+    def __init__(self, at: Path, tree: Path) -> None:
+        self.path, self._tree = at, tree
+        self._environment = os.environ | {"RESTIC_PASSWORD": PASSWORD, "RESTIC_CACHE_DIR": str(at) + ".cache"}
+        self.restic("init")
+        self.restic("backup", str(tree))
+
+    def restic(self, *arguments: str) -> float:
+        """Seconds it took."""
+        began = time.monotonic()
+        command = ["restic", "-r", str(self.path), *arguments]
+        subprocess.run(command, env=self._environment, check=True, capture_output=True)
+        return time.monotonic() - began
+
+    def restore(self, to: Path) -> float:
+        return self.restic("restore", "latest", "--target", str(to)) - self.restic("cat", "config")
+
+    def recover(self, to: Path) -> tuple[float, float, int]:
+        """Seconds of the plan, seconds of the handing over, and files that came back verified."""
+        with ResticSource(str(self.path), PASSWORD) as source, Workers(CheckSettings()) as workers:
+            began = time.monotonic()
+            planned = plan(told(source, workers.judge_all, source.snapshots()))
+            # Workers are started by then in real life: they judged something.
+            list(workers.judge_all([choice.version.entry for choice in planned.choices[:50]]))
+            steps = ordered(planned)
+            ready = time.monotonic()
+            tally = Recovery()
+            with Destination(str(to)) as destination:
+                key = signing_key(Path(f"{self.path}.state"))
+                with Manifest(destination, key, {"source": source.location}) as manifest:
+                    for handed in hand_back(
+                        steps, planned.lost, source, workers.judge_all, destination, manifest=manifest
+                    ):
+                        tally.count(handed)
+                    manifest.end({})
+            return ready - began, time.monotonic() - ready, tally.verified
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    words.add_argument("--files", type=int, default=5000)
+    words.add_argument("--megabytes", type=int, default=200)
+    words.add_argument("--runs", type=int, default=3)
+    words.add_argument("--at", help="a folder on the disk that is to be measured")
+    chosen = words.parse_args()
+    table = Table("tree", "files", "MB", "restic restore", "vigie recover", "files/s", "MB/s", "ratio", "plan")
+    trees_: dict[str, Callable[[Path], None]] = {
+        "small files": lambda top: small(top, chosen.files),
+        "images of 2 MiB": lambda top: images(top, chosen.megabytes),
+    }
+    with tempfile.TemporaryDirectory(dir=chosen.at) as name:
+        for title, make in trees_.items():
+            top = Path(name, "tree")
+            make(top)
+            sizes = [path.stat().st_size for path in top.rglob("*") if path.is_file()]
+            repository = Repository(Path(name, "repository"), top)
+            theirs, ours, plans = [], [], []
+            for _ in range(chosen.runs):
+                to = Path(name, "to")
+                theirs.append(repository.restore(to))
+                shutil.rmtree(to)
+                os.sync()  # what restic left to the kernel is not to be waited for by us
+                planned, seconds, verified = repository.recover(to)
+                assert verified == len(sizes), "not everything came back"
+                plans.append(planned)
+                ours.append(seconds)
+                shutil.rmtree(to)
+                os.sync()
+            restic, vigie = statistics.median(theirs), statistics.median(ours)
+            table.add_row(
+                title,
+                f"{len(sizes):,}",
+                f"{sum(sizes) / 1e6:.0f}",
+                f"{restic:.2f} s",
+                f"{vigie:.2f} s",
+                f"{len(sizes) / vigie:,.0f}",
+                f"{sum(sizes) / 1e6 / vigie:.0f}",
+                f"{restic / vigie:.2f}",
+                f"{statistics.median(plans):.2f} s",
+            )
+            for path in Path(name).iterdir():
+                shutil.rmtree(path)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

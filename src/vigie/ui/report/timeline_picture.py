@@ -1,0 +1,203 @@
+"""What the timeline's picture shows: folders as rows, snapshots as columns, how much of each was encrypted.
+
+Everything is bounded whatever the backups hold: `COLUMNS` snapshots, `FOLDERS` rows, `NAMED` files a row.
+"""
+
+import heapq
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
+
+from vigie.model import Skipped, Snapshot, State
+from vigie.timeline import Affected, Document, Sighting, Timeline, affected
+from vigie.timeline.coverage import covers
+from vigie.timeline.document import folder_of, is_random
+
+COLUMNS = 60
+FOLDERS = 40
+NAMED = 50
+"""Files that were hit which a folder names one by one."""
+_BEFORE, _AFTER = 6, 14
+"""Snapshots before and after the onset that are columns even where not all can be."""
+_HIT_WEIGHS = 9
+"""Healthy files that one hit file outweighs where small folders give up their row."""
+_ONE_BY_ONE = 4 * FOLDERS
+"""Folders up to which the smallest are merged singly; beyond, all of the same size go together."""
+_DEPTH = 32
+
+
+class Cell(NamedTuple):
+    """One folder in one snapshot."""
+
+    files: int
+    encrypted: int
+    unread: int
+    """Files and folders in it that could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One row."""
+
+    path: str
+    merged: int
+    """Folders below it that have no row of their own."""
+    files: int
+    """Documents, but for those that users had deleted before it began."""
+    hit: int
+    """Those of them that were encrypted, spoilt or taken away at some time."""
+    named: tuple[Affected, ...]
+    """Some of these: those without a clean version first."""
+    cells: tuple[Cell | None, ...]
+    """One a column; None where the snapshot is of other folders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All of it."""
+
+    columns: tuple[int, ...]
+    """Numbers of the snapshots that are drawn."""
+    onset: int | None
+    """The first column that shows the attack."""
+    folders: tuple[Folder, ...]
+    """Most of it hit first."""
+    all_folders: int
+
+
+def picture(timeline: Timeline) -> Picture:
+    """Count, in one pass over the contents of every document."""
+    shown = columns(timeline)
+    struck = list(affected(timeline))
+    paths = {item.document.path for item in struck}
+    weights: Counter[str] = Counter()
+    for document in (*timeline.documents, *timeline.leftovers):
+        weights[_place(document)] += 1
+    for item in struck:
+        weights[_place(item.document)] += _HIT_WEIGHS
+    rows = _grouped(weights)
+    files = Counter(
+        rows[_place(document)]
+        for document in timeline.documents
+        if document.path not in timeline.gone or document.path in paths
+    )
+    hits: defaultdict[str, list[Affected]] = defaultdict(list)
+    for item in struck:
+        hits[rows[_place(item.document)]].append(item)
+    cells = _cells(timeline, shown, rows)
+    merged = Counter(rows.values())
+    folders = [
+        Folder(
+            path,
+            merged[path] - (rows.get(path) == path),
+            files[path],
+            len(hits[path]),
+            tuple(heapq.nsmallest(NAMED, hits[path], key=lambda i: (i.clean is not None, i.document.path))),
+            tuple(
+                cell if _holds(timeline.rows[number].snapshot, path) else None
+                for number, cell in zip(shown, line, strict=True)
+            ),
+        )
+        for path, line in cells.items()
+    ]
+    folders.sort(key=lambda row: (-row.hit / max(1, row.files), -row.hit, row.path))
+    first = timeline.first_hit
+    onset = next((place for place, n in enumerate(shown) if timeline.rows[n].snapshot == first), None)
+    return Picture(shown, onset, tuple(folders), len(rows))
+
+
+def columns(timeline: Timeline) -> tuple[int, ...]:
+    """The snapshots that are drawn: all of them, or those about the onset and others evenly."""
+    count = len(timeline.rows)
+    if count <= COLUMNS:
+        return tuple(range(count))
+    onset = next((n for n, row in enumerate(timeline.rows) if row.snapshot == timeline.first_hit), count)
+    near = range(max(0, onset - _BEFORE), min(count, onset + _AFTER))
+    step = -(-count // (COLUMNS - _BEFORE - _AFTER))
+    return tuple(sorted({*near, *range(count - 1, -1, -step)}))
+
+
+def spans(document: Document, end: int, *, leftover: bool) -> Iterator[tuple[int, int, Sighting, State]]:
+    """From which snapshot to which it had which content, and what is said of that.
+
+    A file that went and came back as it was is taken to have been there all the time. What an attack left
+    behind under a name that tells nothing counts as encrypted, as it does in the list of hits.
+    """
+    stop = document.gone if document.gone >= 0 else end
+    sightings = document.sightings
+    for place, sighting in enumerate(sightings):
+        until = sightings[place + 1].number if place + 1 < len(sightings) else stop
+        state = sighting.verdict.state
+        if leftover and state is State.UNKNOWN and is_random(sighting.verdict):
+            state = State.ENCRYPTED
+        yield sighting.number, until, sighting, state
+
+
+def _place(document: Document) -> str:
+    """The folder it lies in; itself where it is a folder that could not be read."""
+    unread = any(isinstance(sighting.item, Skipped) for sighting in document.sightings[:1])
+    folder = document.path if unread and document.newest is None else folder_of(document.path)
+    return "/".join(folder.split("/", _DEPTH)[:_DEPTH])
+
+
+def _grouped(weights: Counter[str]) -> dict[str, str]:
+    """For each folder the one in whose row it is: itself, or one above it if it is small and there are many."""
+    left = dict(weights)
+    into: dict[str, str] = {}
+    least = 1
+
+    def merge(folder: str) -> None:
+        above = folder_of(folder)
+        into[folder] = above
+        left[above] = left.get(above, 0) + left.pop(folder)
+
+    while len(left) > _ONE_BY_ONE:
+        least *= 2
+        by_depth: defaultdict[int, list[str]] = defaultdict(list)
+        for folder in left:
+            by_depth[folder.count("/")].append(folder)
+        for depth in range(max(by_depth), -1, -1):
+            for folder in by_depth[depth]:
+                if folder and left[folder] < least:
+                    if (above := folder_of(folder)) not in left:
+                        by_depth[above.count("/")].append(above)
+                    merge(folder)
+    while len(left) > FOLDERS:
+        merge(min((f for f in left if f), key=lambda f: (left[f], -f.count("/"), f)))
+    return {folder: _end(folder, into) for folder in weights}
+
+
+def _end(folder: str, into: dict[str, str]) -> str:
+    while folder in into:
+        folder = into[folder]
+    return folder
+
+
+def _cells(timeline: Timeline, shown: Sequence[int], rows: dict[str, str]) -> dict[str, list[Cell]]:
+    """Difference arrays: a content adds one where it comes, and takes it away where it goes."""
+    width = len(shown) + 1
+    sums = {path: ([0] * width, [0] * width, [0] * width) for path in set(rows.values())}
+    starts = [bisect_left(shown, number) for number in range(len(timeline.rows) + 1)]
+    for documents, leftover in ((timeline.documents, False), (timeline.leftovers, True)):
+        for document in documents:
+            files, encrypted, unread = sums[rows[_place(document)]]
+            for begin, end, _, state in spans(document, len(timeline.rows), leftover=leftover):
+                start, stop = starts[begin], starts[end]
+                files[start] += 1
+                files[stop] -= 1
+                if state in (State.ENCRYPTED, State.SKIPPED):
+                    marks = encrypted if state is State.ENCRYPTED else unread
+                    marks[start] += 1
+                    marks[stop] -= 1
+    return {
+        path: [Cell(*counts) for counts in zip(*map(accumulate, parts), strict=True)][:-1]
+        for path, parts in sums.items()
+    }
+
+
+def _holds(snapshot: Snapshot, folder: str) -> bool:
+    """Whether a snapshot is of a folder, or of some of what is below it."""
+    return covers(snapshot, folder or "/") or any(top.startswith(f"{folder}/") for top in snapshot.paths)
