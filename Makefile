@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The programs Vigie drives, and those its tests meet for real.
 RUN_PACKAGES := python3-venv restic
-TEST_PACKAGES := rclone gnupg zip sqlite3 chromium
+TEST_PACKAGES := rclone borgbackup gnupg zip sqlite3 chromium
 
 .PHONY: help drill test check fuzz docs install install-dev clean
 

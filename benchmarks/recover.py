@@ -1,19 +1,18 @@
-"""How fast files come back with `vigie recover` beside `restic restore` of the same snapshot, in the same run.
+"""How fast files come back with `vigie recover` beside `restic restore` of the same snapshot, in one run.
 
 python benchmarks/recover.py [--files N] [--megabytes N] [--runs N] [--at FOLDER]
 
 Two repositories made by restic: 5,000 small files (text, CSV, HL7, JSON of 2 to 20 KB, all different), and
 200 MB of DICOM in files of 2 MiB. `restic restore` writes and leaves the rest to the kernel; Vigie waits for
-the disk, reads back, compares, judges, and writes a signed manifest. Both start with a cold copy of nothing:
-the repository is in the kernel's cache for both. The time that restic takes to open the repository (its key is
-slow on purpose) is measured by `restic cat config` and taken off; Vigie's figure is that of the handing over,
-opened and planned before. The plan's own time is shown apart. The median of the runs counts.
+the disk, reads back, compares, judges, and writes a signed manifest. The repository is in the kernel's cache
+for both. The time that restic takes to open it (its key is slow on purpose) is measured (`restic cat config`)
+and taken off; Vigie's figure is that of the handing over, opened and planned before. The plan's own time is
+shown apart. The median of the runs counts.
 """
 
 import argparse
 import os
 import random
-import shutil
 import statistics
 import subprocess
 import tempfile
@@ -73,6 +72,7 @@ class Repository:
         return time.monotonic() - began
 
     def restore(self, to: Path) -> float:
+        """Seconds of `restic restore`, without those of opening the repository."""
         return self.restic("restore", "latest", "--target", str(to)) - self.restic("cat", "config")
 
     def recover(self, to: Path) -> tuple[float, float, int]:
@@ -103,29 +103,29 @@ def main() -> None:
     words.add_argument("--runs", type=int, default=3)
     words.add_argument("--at", help="a folder on the disk that is to be measured")
     chosen = words.parse_args()
-    table = Table("tree", "files", "MB", "restic restore", "vigie recover", "files/s", "MB/s", "ratio", "plan")
+    table = Table(
+        "tree", "files", "MB", "restic restore", "vigie recover", "files/s", "MB/s", "ratio", "plan"
+    )
     trees_: dict[str, Callable[[Path], None]] = {
         "small files": lambda top: small(top, chosen.files),
         "images of 2 MiB": lambda top: images(top, chosen.megabytes),
     }
     with tempfile.TemporaryDirectory(dir=chosen.at) as name:
         for title, make in trees_.items():
-            top = Path(name, "tree")
+            top = Path(name, title, "tree")
+            top.parent.mkdir()
             make(top)
             sizes = [path.stat().st_size for path in top.rglob("*") if path.is_file()]
-            repository = Repository(Path(name, "repository"), top)
+            repository = Repository(top.with_name("repository"), top)
             theirs, ours, plans = [], [], []
-            for _ in range(chosen.runs):
-                to = Path(name, "to")
-                theirs.append(repository.restore(to))
-                shutil.rmtree(to)
+            for number in range(chosen.runs):
+                # Nothing is deleted meanwhile: ext4 is slow to make files where many were deleted just now.
+                theirs.append(repository.restore(top.with_name(f"theirs{number}")))
                 os.sync()  # what restic left to the kernel is not to be waited for by us
-                planned, seconds, verified = repository.recover(to)
+                planned, seconds, verified = repository.recover(top.with_name(f"ours{number}"))
                 assert verified == len(sizes), "not everything came back"
                 plans.append(planned)
                 ours.append(seconds)
-                shutil.rmtree(to)
-                os.sync()
             restic, vigie = statistics.median(theirs), statistics.median(ours)
             table.add_row(
                 title,
@@ -138,8 +138,6 @@ def main() -> None:
                 f"{restic / vigie:.2f}",
                 f"{statistics.median(plans):.2f} s",
             )
-            for path in Path(name).iterdir():
-                shutil.rmtree(path)
     Console().print(table)
 
 

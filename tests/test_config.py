@@ -81,3 +81,34 @@ def test_where_state_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.state_folder(None) == Path("/x/vigie")
     monkeypatch.delenv("XDG_STATE_HOME")
     assert config.state_folder(None).parts[-3:] == (".local", "state", "vigie")
+
+
+STEP = '[[recover.order]]\nname = "a"\nwords = ["x"]\n'
+
+
+def test_the_order_of_a_restore(tmp_path: Path) -> None:
+    text = '[recover]\nlimit = "20M"\n[[recover.order]]\nname = "a"\nwords = ["x*"]\n'
+    found = config.read(written(tmp_path, text)).recover
+    assert found.limit == 20 << 20
+    assert [(step.name, step.words, step.days) for step in found.order] == [("a", ("x*",), 0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        (f"{STEP}{STEP}wrds = 1\n", 7, "no setting"),
+        ('[[recover.order]]\nname = "a"\n', 1, "give words, paths or formats"),
+        ('[recover]\nlimit = "fast"\n', 2, "bytes a second"),
+        ("[recover]\nlimit = -1\n", 2, "bytes a second"),
+        ("[recover]\nlimit = 1.5\n", 2, "bytes a second"),
+    ],
+)
+def test_a_wrong_order_or_limit_names_its_line(tmp_path: Path, text: str, line: int, said: str) -> None:
+    with pytest.raises(BadSettings, match=said) as caught:
+        config.read(written(tmp_path, text))
+    assert caught.value.subject.endswith(f"line {line}")
+
+
+@pytest.mark.parametrize(("text", "bytes_"), [("0", 0), ("500k", 512_000), (" 1 GiB ", 1 << 30), (7, 7)])
+def test_rates(text: str | int, bytes_: int) -> None:
+    assert config.rate(text) == bytes_

@@ -28,6 +28,7 @@ EVERY = 0.25
 """Seconds between two looks at the memory."""
 CODED = ("jpeg", "dicom, JPEG", "dicom, transcoded", "pdf, scanned")
 """Kinds whose bytes look random to begin with: the JPEG-heavy part, stated apart."""
+_TICKS = os.sysconf("SC_CLK_TCK")
 _CALL = re.compile(r"(pread64|preadv2?|readv?)\(\d+<([^>]*)>, .*?(?:, (\d+))?\) = (\d+)$")
 _MAPPED = re.compile(r"mmap\([^,]+, (\d+), .*, \d+<([^>]*)>, .*\) = 0x")
 _READ = "trace=read,pread64,readv,preadv,preadv2,mmap"
@@ -39,7 +40,7 @@ class Bill:
 
     seconds: float
     processor: float
-    """Seconds of processor time, children included."""
+    """Seconds of processor time, of all of them."""
     memory: int
     """Bytes at the peak, of the process and all below it; what they share counts once (PSS)."""
     code: int
@@ -54,7 +55,7 @@ class Reads:
     read: Counter[str] = field(default_factory=Counter)
     """Bytes read of each folder."""
     packs: Counter[str] = field(default_factory=Counter)
-    """Of the packs, bytes that are stored there of trees, of coded kinds, of other kinds, of what is in neither."""
+    """Of the packs, bytes stored there of trees, of coded kinds, of other kinds, of pieces of large files."""
     of: Counter[str] = field(default_factory=Counter)
     """The same of the bytes read."""
     kinds: Counter[str] = field(default_factory=Counter)
@@ -82,25 +83,39 @@ def measured(command: Sequence[str], out: Path, *, fine: tuple[int, ...] = (0,))
         subprocess.CalledProcessError: its exit code is not among the `fine` ones.
     """
     with open(out, "wb") as said:
-        before, begun = os.times(), time.monotonic()
+        begun = time.monotonic()
         child = subprocess.Popen(command, stdout=said, stderr=subprocess.DEVNULL, env=environment())
-        peak = [0]
-        done = threading.Event()
-        watcher = threading.Thread(target=_watch, args=(child.pid, peak, done))
+        watcher = _Watcher(child.pid)
         watcher.start()
         code = child.wait()
-        seconds, after = time.monotonic() - begun, os.times()
-        done.set()
+        seconds = time.monotonic() - begun
+        watcher.done.set()
         watcher.join()
     if code not in fine:
         raise subprocess.CalledProcessError(code, list(command))
-    spent = (after.children_user + after.children_system) - (before.children_user + before.children_system)
-    return Bill(seconds, spent, peak[0], code)
+    return Bill(seconds, sum(watcher.spent.values()), watcher.peak, code)
 
 
-def _watch(root: int, peak: list[int], done: threading.Event) -> None:
-    while not done.wait(EVERY):
-        peak[0] = max(peak[0], sum(_memory(pid) for pid in _tree(root)))
+class _Watcher(threading.Thread):
+    """Looks at a process and all below it, again and again.
+
+    Processor time is that of the processes themselves as last seen: what a worker spent that nobody waited
+    for is in no account of its parent.
+    """
+
+    def __init__(self, root: int) -> None:
+        super().__init__(daemon=True)
+        self.done = threading.Event()
+        self.peak = 0
+        self.spent: dict[int, float] = {}
+        self._root = root
+
+    def run(self) -> None:
+        while not self.done.wait(EVERY):
+            pids = list(_tree(self._root))
+            self.peak = max(self.peak, sum(_memory(pid) for pid in pids))
+            for pid in pids:
+                self.spent[pid] = max(_spent(pid), self.spent.get(pid, 0.0))
 
 
 def _tree(root: int) -> Iterator[int]:
@@ -125,6 +140,12 @@ def _text(path: str) -> str:
             return file.read()
     except OSError:
         return ""  # it has just ended
+
+
+def _spent(pid: int) -> float:
+    """Processor seconds of one process, without its children (proc(5), fields 14 and 15 of stat)."""
+    fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS if len(fields) > 12 else 0.0
 
 
 def _memory(pid: int) -> int:

@@ -54,7 +54,7 @@ class Document:
 
     @property
     def clean(self) -> Content | None:
-        """Of a document that is hit: its last clean content, unless it was struck before any backup saw it."""
+        """Of a document that is hit: its last clean content, if any backup saw it before it was struck."""
         return None if self.hit is None else self.at(self.hit - 1)
 
     def become(self, content: Content) -> None:
@@ -108,12 +108,13 @@ def digest(data: bytes) -> str:
 
 
 def save(truth: Truth, path: Path) -> None:
-    """Write it as JSON lines."""
+    """Write it as JSON lines; it is there as a whole, or not at all."""
     head = {name: value for name, value in _fields(truth) if name != "documents"}
-    with open(path, "w", encoding="utf-8") as out:
+    fresh = path.with_suffix(".new")
+    with open(fresh, "w", encoding="utf-8") as out:
         out.write(json.dumps(head) + "\n")
-        for document in truth.documents:
-            out.write(json.dumps(asdict(document)) + "\n")
+        out.writelines(json.dumps(asdict(document)) + "\n" for document in truth.documents)
+    fresh.replace(path)
 
 
 def load(path: Path) -> Truth:

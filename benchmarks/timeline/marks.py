@@ -1,13 +1,16 @@
 """How right it was: what `vigie timeline` and `vigie recover --plan` say, beside the truth.
 
 A last clean version counts as right if the snapshot named holds the bytes that the document had before it was
-struck; it need not be the newest snapshot that holds them. What is said to be unsure is never wrong.
+struck; it need not be the newest snapshot that holds them. What is said to be unsure is never wrong: it is
+"right, unsure" where it names those bytes all the same. A row about a name that its user had given up before
+is "former": it counts only where there is no other.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from ledger import Document, Truth
@@ -25,7 +28,12 @@ class Marks:
     """Numbers of the snapshots that are said to be the last clean and the first hit one."""
     onset_right: bool = False
     clean: Counter[str] = field(default_factory=Counter)
-    """Documents that are hit, by what is said of their last clean version: right, unsure, wrong, missed."""
+    """Documents that are hit, by what is said of their last clean version.
+
+    right; right, unsure; unsure; wrong; former; missed.
+    """
+    unborn: Counter[str] = field(default_factory=Counter)
+    """The same of documents struck before any backup saw them: no clean version is to be found."""
     exact: int = 0
     """Of the right ones, those whose snapshot is the very last one before the hit."""
     when: Counter[str] = field(default_factory=Counter)
@@ -33,13 +41,15 @@ class Marks:
     stages: Counter[str] = field(default_factory=Counter)
     """The same documents, by the stage that found them."""
     alarms: int = 0
-    """Healthy documents that are called hit."""
+    """Healthy documents that are called hit, for sure."""
     doubted: int = 0
-    """Healthy documents that are listed, but neither hit nor sure."""
+    """Healthy documents listed as unsure: renamed or deleted by their users as the attack went on."""
+    earliest: bool | None = None
+    """Whether the second in which the first file was struck is named, if one is named."""
     notes: int = 0
     """Ransom notes that are listed: neither a document nor a mistake."""
     plan: Counter[str] = field(default_factory=Counter)
-    """Hit documents in the plan: right, unverified, wrong, lost, absent."""
+    """Hit documents in the plan: right, unverified, wrong, lost, former, absent."""
     healthy: Counter[str] = field(default_factory=Counter)
     """Healthy documents in the plan: newest, older, lost, absent; "deleted" ones that would come back."""
     by: dict[str, Counter[str]] = field(default_factory=dict)
@@ -50,8 +60,13 @@ class Marks:
 
     @property
     def share(self) -> float:
-        """Of the documents that are hit, those whose last clean version is right."""
+        """Of the documents that are hit, those whose last clean version is right and sure."""
         return self.clean["right"] / max(1, self.clean.total())
+
+    @property
+    def named(self) -> float:
+        """Of the documents that are hit, those whose last clean version is right, sure or not."""
+        return (self.clean["right"] + self.clean["right, unsure"]) / max(1, self.clean.total())
 
     def note(self, mistake: str, path: str) -> None:
         """Keep the path, if there are not too many."""
@@ -74,8 +89,8 @@ class Marking:
         self._notes = set(truth.notes)
         self.marks = Marks()
 
-    def timeline(self, said: Iterable[Row]) -> None:
-        """What `vigie timeline --files --json` wrote."""
+    def timeline(self, said: Iterable[Row], *, detailed: bool = True) -> None:
+        """What `vigie timeline --files --json` wrote; without a row a document, the onset alone is marked."""
         found: dict[int, list[Row]] = {}
         for row in said:
             if "summary" in row:
@@ -86,7 +101,7 @@ class Marking:
                     self._healthy(row)
                 elif document is not None:
                     found.setdefault(id(document), []).append(row)
-        for document in self._truth.documents:
+        for document in self._truth.documents if detailed else ():
             if document.hit is not None:
                 self._hit(document, found.get(id(document), []))
 
@@ -100,7 +115,8 @@ class Marking:
         for document in self._truth.documents:
             planned = found.get(id(document), [])
             if document.hit is not None:
-                outcome = _worst((self._planned(document, row) for row in planned), "absent")
+                none = "absent" if document.clean else "right"
+                outcome = _told((self._planned(document, row) for row in planned), none)
                 self.marks.plan[outcome] += 1
                 if outcome != "right":
                     self.marks.note(f"plan: {outcome}", document.path)
@@ -114,6 +130,9 @@ class Marking:
         hit = self._truth.number(summary.get("first_hit"))
         self.marks.onset = clean, hit
         true = self._truth.onset
+        waves = summary.get("waves") or [{}]
+        if said := (waves[0].get("earliest") or {}).get("mtime"):
+            self.marks.earliest = int(datetime.fromisoformat(said).timestamp()) == self._truth.began
         self.marks.onset_right = hit == true and clean == (None if true is None else true - 1)
 
     def _owner(self, row: Row) -> Document | None:
@@ -129,15 +148,17 @@ class Marking:
         return document
 
     def _healthy(self, row: Row) -> None:
-        if row.get("hit") or row.get("sure"):
-            self.marks.alarms += 1
-            self.marks.note("healthy, called hit", row["path"])
-        else:
-            self.marks.doubted += 1
+        mistake = "healthy, called hit" if row.get("sure") else "healthy, doubted"
+        self.marks.alarms += bool(row.get("sure"))
+        self.marks.doubted += not row.get("sure")
+        self.marks.note(mistake, self._truth.inside(row["path"]))
 
     def _hit(self, document: Document, said: list[Row]) -> None:
         marks = self.marks
-        outcome = _worst((self._clean(document, row) for row in said), "missed")
+        outcome = _told((self._clean(document, row) for row in said), "missed")
+        if document.clean is None:
+            marks.unborn[outcome] += 1
+            return
         marks.clean[outcome] += 1
         for name in (document.pattern, document.way, document.kind):
             marks.by.setdefault(name, Counter())[outcome] += 1
@@ -145,7 +166,7 @@ class Marking:
             marks.note(f"last clean: {outcome}", f"{document.path} ({document.pattern})")
         if not said or document.hit is None:
             return
-        row = said[0]
+        row = next((row for row in said if self._clean(document, row) == outcome), said[0])
         marks.stages[str(row.get("stage"))] += 1
         number = self._truth.number(row.get("hit"))
         if number is None:
@@ -154,18 +175,28 @@ class Marking:
             marks.when[
                 "right" if number == document.hit else "early" if number < document.hit else "late"
             ] += 1
-        marks.exact += outcome == "right" and self._truth.number(row["last_clean"]) == document.hit - 1
+        marks.exact += (
+            outcome.startswith("right") and self._truth.number(row["last_clean"]) == document.hit - 1
+        )
 
     def _clean(self, document: Document, row: Row) -> str:
-        if not row.get("sure"):
-            return "unsure"
+        if self._former(document, row):
+            return "former"
         number, clean = self._truth.number(row["last_clean"]), document.clean
-        if number is None or clean is None:
-            return "right" if number is None and clean is None else "wrong"
-        there = document.at(number)
-        return "right" if there is not None and there.digest == clean.digest else "wrong"
+        there = None if number is None else document.at(number)
+        right = (there and there.digest) == (clean and clean.digest)
+        if not row.get("sure"):
+            return "right, unsure" if right else "unsure"
+        return "right" if right else "wrong"
+
+    def _former(self, document: Document, row: Row) -> bool:
+        """Whether the row is about a name that the document had given up when it was struck."""
+        clean, path = document.clean, self._truth.inside(row["path"])
+        return clean is not None and path not in (clean.path, document.path)
 
     def _planned(self, document: Document, row: Row) -> str:
+        if self._former(document, row):
+            return "former"
         number, clean = self._truth.number(row.get("snapshot")), document.clean
         if number is None:
             return "right" if clean is None else "lost"
@@ -175,8 +206,13 @@ class Marking:
         return "unverified" if row.get("why") == "unverified" else "right"
 
 
-def _worst(outcomes: Iterable[str], none: str) -> str:
-    order = ("right", "unverified", "unsure", "lost", "wrong")
+def _told(outcomes: Iterable[str], none: str) -> str:
+    """What several rows about one document come to.
+
+    One wrong row spoils it; else the best counts: a file under a random name may have a row of its own, which
+    cannot say whose it was, beside the row of the document that is gone.
+    """
+    order = ("former", "lost", "unsure", "unverified", "right, unsure", "right", "wrong")
     return max(outcomes, key=order.index, default=none)
 
 

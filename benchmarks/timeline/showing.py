@@ -9,6 +9,7 @@ from rich.table import Table
 from trial import Trial
 
 MIB = 2**20
+_WORDS = {None: "not named", True: "right", False: "WRONG"}
 
 
 def show(trial: Trial, out: Console) -> None:
@@ -22,35 +23,35 @@ def show(trial: Trial, out: Console) -> None:
 
 def _truth(trial: Trial, out: Console) -> None:
     marks = trial.marks
-    said = "right" if marks.onset_right else "WRONG"
-    out.print(f"onset: {said} (snapshots {marks.onset[0]} and {marks.onset[1]})")
+    first, last = marks.onset
+    out.print(f"onset: {_WORDS[marks.onset_right]} (between snapshots {first} and {last})")
+    out.print(f"second of the first hit: {_WORDS[marks.earliest]}")
     if trial.detailed:
-        hit = marks.clean.total()
-        out.print(
-            f"hit documents: {hit:,}; last clean version {_counts(marks.clean)} = {marks.share:.3%} right"
-        )
-        out.print(
-            f"  right, and the newest snapshot: {marks.exact:,}; snapshot of the hit: {_counts(marks.when)}"
-        )
-        out.print(
-            f"  by stage: {_counts(marks.stages)}; notes listed: {marks.notes:,}; "
-            f"unknown paths: {marks.strangers:,}"
-        )
-        out.print(f"healthy documents called hit: {marks.alarms:,}; listed as doubtful: {marks.doubted:,}")
-        table = _table("", "right", "unsure", "wrong", "missed")
-        for name, counts in sorted(marks.by.items()):
-            if set(counts) != {"right"}:
-                table.add_row(
-                    name, *(f"{counts[outcome]:,}" for outcome in ("right", "unsure", "wrong", "missed"))
-                )
-        if table.rows:
-            out.print(table)
+        out.print(f"{marks.clean.total():,} documents hit; their last clean version: {_counts(marks.clean)}")
+        out.print(f"  = {marks.share:.3%} right and sure, {marks.named:.3%} right, sure or not")
+        out.print(f"  the newest clean snapshot: {marks.exact:,}; snapshot of the hit: {_counts(marks.when)}")
+        out.print(f"  found in stage: {_counts(marks.stages)}")
+        out.print(f"hit before any backup saw them: {_counts(marks.unborn)}")
+        out.print(f"healthy documents called hit: {marks.alarms:,}; listed as unsure: {marks.doubted:,}")
+        out.print(f"notes listed: {marks.notes:,}; unknown paths: {marks.strangers:,}")
+        _by(marks.by, out)
     else:
         out.print("vigie timeline has no --files here: single documents are marked by the plan only")
     if marks.plan:
         out.print(f"plan, hit documents: {_counts(marks.plan)}; healthy ones: {_counts(marks.healthy)}")
     for mistake, paths in marks.mistakes.items():
         out.print(f"{mistake}:", *paths[:5], sep="\n  ", markup=False)
+
+
+def _by(groups: dict[str, Counter[str]], out: Console) -> None:
+    """The patterns, ways and kinds of which something was not told right."""
+    heads = ("right", "right, unsure", "unsure", "wrong", "former", "missed")
+    table = _table("", *heads)
+    for name, counts in sorted(groups.items()):
+        if not set(counts) <= {"right", "right, unsure"}:
+            table.add_row(name, *(f"{counts[outcome]:,}" for outcome in heads))
+    if table.rows:
+        out.print(table)
 
 
 def _cost(trial: Trial, out: Console) -> None:

@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from random import Random
 
 import making_documents as documents
@@ -158,19 +158,28 @@ def _pdf(name: str, make: Callable[[Random, int], bytes], low: int, high: int) -
     return made
 
 
+@lru_cache(maxsize=256)
+def _parted(package: bytes, part: str) -> tuple[bytes, zipfile.ZipInfo, bytes]:
+    """A ZIP without one of its parts; that part's entry; and what is in it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(package)) as old, zipfile.ZipFile(out, "w") as rest:
+        for item in old.infolist():
+            if item.filename != part:
+                rest.writestr(item, old.read(item))
+        found, data = old.getinfo(part), old.read(part)
+    return out.getvalue(), found, data
+
+
 def _package(name: str, make: Callable[[Random, int], bytes], part: str, mark: str, put: str) -> Make:
-    """A ZIP rebuilt with other words in one of its parts."""
+    """A ZIP with other words in one of its parts, which comes last then; the rest is not packed again."""
 
     def made(stock: Stock, dice: Random) -> bytes:
         words = put.format(f"{_own(dice)} {dice.choice(stock.lines['prose'])}").encode()
-        out = io.BytesIO()
-        with (
-            zipfile.ZipFile(io.BytesIO(stock.template(name, make, 2_000, 12_000, dice))) as old,
-            zipfile.ZipFile(out, "w") as new,
-        ):
-            for item in old.infolist():
-                data = old.read(item)
-                new.writestr(item, data.replace(mark.encode(), words, 1) if item.filename == part else data)
+        rest, item, data = _parted(stock.template(name, make, 2_000, 12_000, dice), part)
+        out = io.BytesIO(rest)
+        with zipfile.ZipFile(out, "a") as package:
+            entry = zipfile.ZipInfo(part, item.date_time)
+            package.writestr(entry, data.replace(mark.encode(), words, 1), zipfile.ZIP_DEFLATED)
         return out.getvalue()
 
     return made

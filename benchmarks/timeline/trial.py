@@ -56,7 +56,7 @@ def tried(
         bill = measured(timeline(built.repository, work / "state"), out, fine=FOUND)
         summary: dict[str, object] = {}
         with open(out, encoding="utf-8") as lines:
-            marking.timeline(rows(lines))
+            marking.timeline(rows(lines), detailed=_can_list())
         with open(out, encoding="utf-8") as lines:
             for row in rows(lines):
                 summary = row.get("summary", summary)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vigie.model import Entry, Likeness, OpenBlob, Skipped, Snapshot, State, Verdict, Version
+from vigie.model import State
 from vigie.timeline import Timeline, Why, plan
 
 Told = Callable[..., Timeline]
@@ -117,3 +117,23 @@ def test_whatever_the_backups_say(told: Told, moments: list[dict[str, str]]) -> 
     newest = set(moments[-1]) if moments else set()
     assert newest <= named | {document.path for document in timeline.leftovers}
     assert timeline.affected <= len(timeline.documents)
+
+
+def test_the_nearest_thing_to_a_healthy_version(told: Told) -> None:
+    timeline = told(
+        {"/o": "i"},
+        {"/o": "e", "/a": "d1", "/b": "u1", "/c": "r1"},
+        {"/o": "e", "/a": "e2", "/b": "e2", "/c": "e2"},
+    )
+    nearest = {item.path: item.nearest for item in plan(timeline).lost}
+    found = {path: (near.version.content, near.why) if near else None for path, near in nearest.items()}
+    assert found["/a"] == ("d1", Why.NEAREST)
+    assert found["/b"] == ("u1", Why.NEAREST)
+    # Random from end to end, of no known format: what encryption leaves.
+    assert found.get("/c") is None
+
+
+def test_older_versions_stand_by(told: Told) -> None:
+    [made] = plan(told({"/a": "i1"}, {"/a": "i2"}, {"/a": "u"}, {"/a": "i3"})).choices
+    assert made.version.content == "i3"
+    assert [version.content for version in made.older] == ["i2", "i1"]

@@ -1,9 +1,11 @@
 """`vigie recover` and `vigie timeline` where things go wrong: in part, damaged, full, unrecoverable."""
 
+import io
 import json
 import os
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from vigie.errors import DiskFull, NoSuchTarget, NotPermitted, WrongPassword
+from vigie.errors import BadSettings, DiskFull, NoSuchTarget, NotPermitted, WrongPassword
 from vigie.journal import Journal
 from vigie.ui.cli import recover, timeline, vault
 
@@ -104,12 +106,12 @@ def test_a_damaged_index_is_named(repository: Path, share: Path, tmp_path: Path)
     snapshot.write_bytes(bytes(200))
     result = run(timeline.command)
     assert result.return_value == 3
-    assert "the repository itself" in result.output
+    assert "the source itself" in result.output
     *_, last = records(run(timeline.command, "--json"))
     assert len(last["summary"]["damage"]) == 1
     handed = run(recover.command, "--to", str(tmp_path / "to"))
     assert handed.return_value == 3
-    assert "the repository itself" in handed.stderr
+    assert "the source itself" in handed.stderr
 
 
 def test_equal_times_are_noted(repository: Path, share: Path) -> None:
@@ -133,6 +135,7 @@ def test_a_wrong_password(repository: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_full_disk_lists_what_is_back(repository: Path, share: Path, tmp_path: Path, as_root: None) -> None:
     del as_root
     (share / "b.txt").write_text(TEXT * 2000)
+    os.utime(share / "b.txt", (1, 1))  # the newest come first
     restic(repository, "backup", str(share))
     small = tmp_path / "small"
     small.mkdir()
@@ -203,6 +206,100 @@ def test_what_no_snapshot_shows_is_not_called_clean(repository: Path, share: Pat
     )
     assert "last clean" not in result.output
     assert "1 not read" in result.output
+
+
+def test_the_plan_has_steps_with_files_bytes_and_time(repository: Path, share: Path, tmp_path: Path) -> None:
+    (share / "x").mkdir()
+    (share / "x" / "allergies.txt").write_text("penicilline" + TEXT)
+    restic(repository, "backup", str(share))
+    people = run(recover.command, "--plan")
+    assert (people.exception, people.return_value) == (None, 0)
+    assert "allergies and medication" in people.output
+    assert "assumed: 500 files and 50 MB a second" in people.output
+    *files, last = records(run(recover.command, "--plan", "--json", "--limit", "1K"))
+    assert [file["step"] for file in files] == ["allergies and medication", *["documents, newest first"] * 2]
+    first, second = last["summary"]["steps"]
+    assert (first["files"], second["files"]) == (1, 2)
+    assert first["bytes"] == len("penicilline" + TEXT)
+    assert first["seconds"] == round(first["bytes"] / 1024, 1)
+    assert "the limit given" in last["summary"]["speed"]
+    assert not (tmp_path / "state").exists()
+
+
+def test_the_plan_goes_by_what_was_measured_here(repository: Path, share: Path, tmp_path: Path) -> None:
+    restic(repository, "backup", str(share))
+    with Journal(tmp_path / "state") as journal:
+        journal.append("recover", {"seconds": 100.0, "written": 1000, "bytes": 0})
+        journal.append("recover", {"seconds": 0.1, "written": 1000, "bytes": 0})
+    *_, last = records(run(recover.command, "--plan", "--json"))
+    assert "journal row 1" in last["summary"]["speed"]
+    assert last["summary"]["steps"][0]["seconds"] == 0.2
+
+
+def test_another_order(repository: Path, share: Path, tmp_path: Path) -> None:
+    restic(repository, "backup", str(share))
+    mine = tmp_path / "mine.toml"
+    mine.write_text('[[recover.order]]\nname = "[mine]"\nwords = ["b"]\n')
+    *files, _ = records(run(recover.command, "--to", "to", "--order", str(mine), "--json"))
+    assert [(os.path.basename(file["path"]), file["step"]) for file in files] == [
+        ("b.txt", "[mine]"),
+        ("a.txt", "the rest"),
+    ]
+    assert "[mine]" in run(recover.command, "--plan", "--order", str(mine)).output
+    assert isinstance(run(recover.command, "--plan", "--order", "none").exception, NoSuchTarget)
+    mine.write_text("")
+    assert isinstance(run(recover.command, "--plan", "--order", str(mine)).exception, BadSettings)
+    assert isinstance(run(recover.command, "--plan", "--limit", "fast").exception, click.BadParameter)
+
+
+def test_the_manifest_is_checked(repository: Path, share: Path, tmp_path: Path) -> None:
+    restic(repository, "backup", str(share))
+    handed = run(recover.command, "--to", "to")
+    assert (handed.exception, handed.return_value) == (None, 0)
+    with Journal(tmp_path / "state") as journal:
+        [row] = journal.rows("recover")
+    assert row.body["key"] in handed.output
+    whole = run(recover.command, "--verify-manifest", "to")
+    assert (whole.exception, whole.return_value) == (None, 0)
+    assert "2 files as they were handed back" in whole.output
+    assert f"{row.body['key']} (of this installation)" in whole.output
+    Path(f"to{share}/a.txt").write_text("mine")
+    changed = run(recover.command, "--verify-manifest", "to")
+    assert changed.return_value == 1
+    assert "does not hold" in changed.output
+    item, last = records(run(recover.command, "--verify-manifest", "to", "--json", "--state", "elsewhere"))
+    assert item["path"].endswith("a.txt")
+    assert last["summary"] == {
+        "files": 1,
+        "problems": 1,
+        "ended": True,
+        "key": row.body["key"],
+        "own_key": False,
+    }
+    Path(f"to{share}/a.txt").write_text("a.txt" + TEXT)
+    with Path("to/vigie-manifest.jsonl").open("a") as file:
+        file.write('{"torn')
+    torn = run(recover.command, "--verify-manifest", "to")
+    assert torn.return_value == 3
+    assert "cut short" in torn.output
+
+
+def test_the_nearest_thing_is_named_and_handed_back(repository: Path, share: Path) -> None:
+    restic(repository, "backup", str(share))
+    (share / "a.txt").write_bytes(os.urandom(9000))
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as into:
+        into.writestr("lettre.txt", TEXT * 5)
+    broken = made.getvalue().replace(b"Madame", b"MADAME", 1)  # a checksum that does not hold
+    (share / "n.zip").write_bytes(broken)
+    restic(repository, "backup", str(share))
+    *files, _ = records(run(recover.command, "--to", "to", "--nearest", "--json"))
+    assert {file["outcome"] for file in files if file["path"].endswith("n.zip")} == {
+        "nearest",
+        "unrecoverable",
+    }
+    assert Path(f"to{share}/n.vigie-unverified.zip").read_bytes() == broken
+    assert "nearest: damaged in" in run(recover.command, "--to", "to").output
 
 
 def test_nothing_is_handed_back_into_the_repository(repository: Path, share: Path) -> None:

@@ -29,7 +29,7 @@ def test_none_is_named() -> None:
         repository_of(None, VaultSettings())
 
 
-@pytest.mark.parametrize("given", ["", "restic:", "/a/path", "borg:/a", "tape:1"])
+@pytest.mark.parametrize("given", ["", "restic:", "borg:", "snapshots:", "/a/path", "tape:1"])
 def test_sources_that_are_none(given: str) -> None:
     with pytest.raises(NoSuchTarget, match="names no backup") as error:
         source_of(given, VaultSettings())
@@ -47,6 +47,13 @@ def test_the_vault_and_a_repository(restic: Restic, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("RESTIC_PASSWORD", "wrong")
 
 
-def test_no_such_repository(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["restic", "borg", "snapshots"])
+def test_no_such_repository(tmp_path: Path, kind: str) -> None:
     with pytest.raises(NoSuchTarget):
-        source_of(f"restic:{tmp_path / 'none'}", VaultSettings())
+        source_of(f"{kind}:{tmp_path / 'none'}", VaultSettings())
+
+
+def test_a_folder_of_snapshots(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-03").mkdir()
+    with source_of(f"snapshots:{tmp_path}", VaultSettings()) as source:
+        assert [snapshot.id for snapshot in source.snapshots()] == ["2026-11-03"]

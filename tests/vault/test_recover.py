@@ -109,10 +109,10 @@ def test_judged_again_and_rejected(
         return judge(blob, name, before)
 
     handed, tally = hand_over(restic, judge_all, other, tmp_path / "to")
-    assert (handed["a.txt"].outcome, handed["a.txt"].state) == (Outcome.REJECTED, State.ENCRYPTED)
+    assert (handed["a.txt"].outcome, handed["a.txt"].state) == (Outcome.LOST, State.ENCRYPTED)
     assert "it is not what it was" in handed["a.txt"].reason
     assert not Path(str(tmp_path / "to") + str(attacked / "a.txt")).exists()
-    assert (tally.restored, tally.exit_code) == (3, ExitCode.PARTIAL)
+    assert (tally.restored, tally.exit_code) == (3, ExitCode.FOUND)
 
 
 def test_the_judge_cannot_write_what_it_judges(

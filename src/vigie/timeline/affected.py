@@ -46,11 +46,12 @@ def affected(timeline: Timeline) -> Iterator[Affected]:
         sure = number >= 0
         if number < 0 and document.path in timeline.vanished and _place(document) in swept:
             number = document.gone
-        if number < 0 and document.state in (State.DAMAGED, State.SKIPPED) and document.intact is not None:
+        spoilt = document.state in (State.DAMAGED, State.UNKNOWN, State.SKIPPED)
+        if number < 0 and spoilt and document.intact is not None:
             number = document.sightings[-1].number
         if number < 0:
             continue
-        clean = clean_in(timeline, document)
+        clean = next(clean_in(timeline, document), None)
         if document.gone < 0 and document.state is not State.SKIPPED:
             now = document.path
         else:
@@ -58,7 +59,7 @@ def affected(timeline: Timeline) -> Iterator[Affected]:
         yield Affected(
             document,
             timeline.rows[number].snapshot,
-            timeline.rows[clean[-1]].snapshot if clean else None,
+            None if clean is None else timeline.rows[clean].snapshot,
             now,
             sure,
         )

@@ -12,7 +12,10 @@ RANDOM = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One content of a path: from snapshot number `number` on, until the next one or until it is gone."""
+    """One content of a path: from snapshot number `number` on, until the next one or until it is gone.
+
+    What comes back after it was gone is sighted again.
+    """
 
     number: int
     item: Version | Skipped
@@ -58,6 +61,7 @@ class Document:
 
     def see(self, number: int, seen: Version | Skipped, verdict: Verdict, *, began: bool) -> None:
         """Take in the next version; `began` says whether the attack is seen in this snapshot or before."""
+        back = self.gone >= 0
         self.gone, self.state = -1, verdict.state
         self.reason = "; ".join(verdict.evidence[:2])
         self.states = _and(self.states, verdict.state)
@@ -68,7 +72,7 @@ class Document:
                 self.sightings.append(Sighting(number, seen, verdict))
             self.content = ""
             return
-        if not self.sightings or self.content != identity(seen):
+        if not self.sightings or back or self.content != identity(seen):
             self.sightings.append(Sighting(number, seen, verdict))
         self.newest, self.content = seen, identity(seen)
         self.random = verdict.state is State.UNKNOWN and is_random(verdict)

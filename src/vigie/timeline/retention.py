@@ -6,7 +6,7 @@ and its "Removing backup snapshots", section "Security considerations in append-
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -14,6 +14,7 @@ from itertools import pairwise
 from statistics import median
 
 from vigie.model import Snapshot, Version
+from vigie.timeline.coverage import covers
 from vigie.timeline.document import Document, identity
 from vigie.timeline.story import Row, Timeline
 
@@ -149,17 +150,22 @@ def _needed(timeline: Timeline, policy: Policy) -> list[Caution]:
         kept |= policy.kept([row.snapshot for row in rows])
     lost: Counter[int] = Counter()
     for document in timeline.documents:
-        holding = clean_in(timeline, document)
-        if holding and not any(timeline.rows[number].snapshot.id in kept for number in holding):
-            lost[holding[-1]] += 1
+        newest = -1
+        for number in clean_in(timeline, document):
+            newest = max(newest, number)
+            if timeline.rows[number].snapshot.id in kept:
+                break
+        else:
+            lost[newest] += newest >= 0
     return [
         Caution(Oddity.NEEDED, (timeline.rows[number].snapshot,), count)
         for number, count in sorted(lost.items())
+        if count
     ]
 
 
-def clean_in(timeline: Timeline, document: Document) -> range:
-    """Numbers of the snapshots that hold the last clean content of a document; empty where there is none."""
+def clean_in(timeline: Timeline, document: Document) -> Iterator[int]:
+    """Numbers of the snapshots that hold the last clean content of a document, the newest first."""
     sightings = document.sightings
     for place in reversed(range(len(sightings))):
         item = sightings[place].item
@@ -167,5 +173,15 @@ def clean_in(timeline: Timeline, document: Document) -> range:
             later = sightings[place + 1].number if place + 1 < len(sightings) else len(timeline.rows)
             if document.gone >= 0:
                 later = min(later, document.gone)
-            return range(sightings[place].number, later)
-    return range(0)
+            yield from _holding(timeline.rows, range(sightings[place].number, later), document.path)
+            return
+
+
+def _holding(rows: Sequence[Row], span: range, path: str) -> Iterator[int]:
+    """Those of the span that are about the path: between them lie snapshots of other folders."""
+    shown = rows[span.start].snapshot.paths
+    for number in reversed(span):
+        snapshot = rows[number].snapshot
+        # `restic backup .` names its folder in full and saves its files without: their snapshots are alike.
+        if snapshot.paths == shown or covers(snapshot, path):
+            yield number

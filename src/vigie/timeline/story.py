@@ -126,7 +126,7 @@ class Story:
         told = {_path(item) for item, _ in seen}
         unread = frozenset(item.path for item, _ in seen if isinstance(item, Skipped))
         lost += self._unsaid(snapshot, series, told, unread, first=first)
-        if self._began is None and self._shows_it(seen, lost):
+        if self._began is None and self._shows_it(seen, lost, snapshot, first=first):
             self._began = number
         for path in lost:
             self._lose(number, path, series)
@@ -221,8 +221,12 @@ class Story:
             self._documents[path].gone = -1
             self._missing.discard(path)
 
-    def _shows_it(self, seen: Sequence[Seen], lost: Iterable[str]) -> bool:
-        covered = [row.snapshot for row in self._rows]
+    def _shows_it(
+        self, seen: Sequence[Seen], lost: Iterable[str], snapshot: Snapshot, *, first: bool
+    ) -> bool:
+        others = {
+            row.snapshot.paths: row.snapshot for row in self._rows if row.snapshot.paths != snapshot.paths
+        }
         fresh: Counter[str] = Counter()
         for item, verdict in seen:
             path = _path(item)
@@ -230,7 +234,7 @@ class Story:
             if verdict.state is State.ENCRYPTED:
                 if document is not None and document.hit < 0:
                     return True
-                if document is None and any(covers(earlier, path) for earlier in covered):
+                if document is None and (not first or any(covers(one, path) for one in others.values())):
                     return True
             elif verdict.state is State.UNKNOWN and document is None and is_random(verdict):
                 fresh[folder_of(path)] += 1

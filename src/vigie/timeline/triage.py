@@ -9,9 +9,11 @@ over the size says of every version of every file how random it is (restic doc/d
 | empty                                                          | intact                             |
 | new, its name promises text, it compresses                     | intact                             |
 | new, its name promises text, it does not compress              | open, with all such ones           |
-| new, its name promises another format                          | presumed intact                    |
-| new, its last ending is no format's, and it compresses         | presumed intact                    |
-| new, its last ending is no format's, otherwise                 | open, with all of the same ending  |
+| new, its name promises a format otherwise                      | presumed intact                    |
+| new, and too small to measure                                  | presumed intact                    |
+| new, its name hints at a format at most (`.db`, `.pdf.old`)    | open, with all of the same ending  |
+| new, of no format, and it compresses                           | presumed intact                    |
+| new, otherwise                                                 | open, with all of the same ending  |
 | changed, and compressible before: packs as it did              | intact                             |
 | changed, promises text, compressed before and now not at all   | open, with all such ones           |
 | changed, and compressible before: packs less well              | open, whole                        |

@@ -2,13 +2,13 @@
 
 from vigie.vault.destination import Destination
 from vigie.vault.history import History, told
-from vigie.vault.stages import Effort, JudgeAll
 from vigie.vault.keep import Kept, keep
 from vigie.vault.location import repository_of, source_of
 from vigie.vault.password import password_of
 from vigie.vault.recover import Handed, Outcome, Recovery, recover
 from vigie.vault.repository import Listed, init, restore, snapshots, verify
 from vigie.vault.restic import Restic
+from vigie.vault.stages import Effort, JudgeAll
 
 __all__ = [
     "Destination",

@@ -4,13 +4,13 @@ import hashlib
 import os
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vigie.model import State, Verdict, Version
-from vigie.timeline import Choice, Why
+from vigie.timeline import Choice, Lost, Why
 from vigie.vault.destination import Place
-from vigie.vault.handed import Handed, Outcome
+from vigie.vault.handed import Handed, Outcome, named
 
 FILES = 256
 BULK = 32 << 20
@@ -25,7 +25,7 @@ class Item:
     """One document on its way."""
 
     __slots__ = (
-        *("again", "choice", "compare", "data", "fd", "given", "handed", "place", "sha256", "stamp", "step"),
+        *("again", "choice", "compare", "kept", "fd", "given", "handed", "place", "sha256", "stamp", "step"),
         *("sum", "wanted"),
     )
 
@@ -42,8 +42,8 @@ class Item:
         """Bytes of it that came so far."""
         self.sum = hashlib.sha256()
         self.sha256 = ""
-        self.data: bytes | None = None
-        """All of a small file, until it was read back."""
+        self.kept: list[bytes] | None = []
+        """The bytes that were written, until they were read back; None of a large file."""
         self.handed: Handed | None = None
         self.again = False
         """Whether an older version is tried in its place."""
@@ -60,6 +60,13 @@ class Item:
         stem, dot, ending = name.rpartition(".")
         marked = f"{stem}{MARK}.{ending}" if dot and stem else name + MARK
         return folder + slash + marked
+
+    def keep(self, data: bytes, most: int) -> None:
+        """Keep what was written, of a file of up to so many bytes."""
+        if self.kept is None or self.given > most:
+            self.kept = None
+        else:
+            self.kept.append(data)
 
     def settle(self, outcome: Outcome, reason: str = "", state: State | None = None) -> None:
         """Say what became of it; the first word counts."""
@@ -78,7 +85,12 @@ class Item:
             reason,
             self.step,
         )
-        self.data = None
+        self.kept = None
+
+    def lose(self, lost: Lost) -> None:
+        """Say that no version of it can be handed back."""
+        self.handed = replace(named(lost), step=self.step)
+        self.kept = None
 
     def line(self) -> dict[str, Any]:
         """What the manifest says of it."""

@@ -53,11 +53,13 @@ class Place:
 
     folder: bytes
     name: bytes
+    draft: bytes
+    """The name it has while it is written; the same again after a run that was killed."""
 
-    @property
-    def draft(self) -> bytes:
-        """The name it has while it is written; the same again after a run that was killed."""
-        return b".vigie-" + hashlib.sha256(self.name).hexdigest()[:24].encode() + b".part"
+    @classmethod
+    def of(cls, folder: bytes, name: bytes) -> Self:
+        """The place of that name."""
+        return cls(folder, name, b".vigie-" + hashlib.sha256(name).hexdigest()[:24].encode() + b".part")
 
 
 class Destination:
@@ -110,7 +112,7 @@ class Destination:
             raise Refused("that name is kept for the manifest")
         try:
             with self._entered.folder(folder, make=folders):
-                return Place(folder, name)
+                return Place.of(folder, name)
         except OSError as error:
             if is_no_folder(error):
                 raise Refused("a link or a file stands where a folder must be") from error
@@ -166,9 +168,11 @@ class Destination:
             OSError: it cannot be made.
         """
         with self._entered.folder(place.folder) as folder:
-            with suppress(FileNotFoundError):
+            try:
+                return os.open(place.draft, _MAKE, 0o600, dir_fd=folder)
+            except FileExistsError:
                 os.unlink(place.draft, dir_fd=folder)
-            return os.open(place.draft, _MAKE, 0o600, dir_fd=folder)
+                return os.open(place.draft, _MAKE, 0o600, dir_fd=folder)
 
     def discard(self, place: Place) -> None:
         """Take the draft away, where there is one."""

@@ -11,10 +11,20 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 _ENTER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _KEPT = 64
 """Folders kept open: files of one folder mostly follow each other, but not where the newest comes first."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A folder that is open."""
+
+    fd: int
+    users: int = 0
+    """Blocks that are using it: it stays open for them."""
 
 
 class Entered:
@@ -22,7 +32,7 @@ class Entered:
 
     def __init__(self, root: int) -> None:
         self._root = root
-        self._kept: OrderedDict[bytes, int] = OrderedDict()
+        self._kept: OrderedDict[bytes, _Open] = OrderedDict()
         self._lock = threading.Lock()
         self._systems: dict[int, int] = {}
         """A descriptor for each file system met, by its number: syncfs(2) takes one at a time."""
@@ -31,7 +41,7 @@ class Entered:
     def close(self) -> None:
         """Let go of all folders."""
         with self._lock:
-            for fd in (*self._kept.values(), *self._systems.values(), self._root):
+            for fd in (*(known.fd for known in self._kept.values()), *self._systems.values(), self._root):
                 os.close(fd)
             self._kept.clear()
             self._systems.clear()
@@ -46,17 +56,24 @@ class Entered:
         Raises:
             OSError: it is not there, or cannot be entered or made; ELOOP or ENOTDIR where it is no folder.
         """
+        if not path:
+            yield self._root
+            return
+        # Held for the look-up only: what is done in a folder may take its time.
         with self._lock:
-            if not path:
-                yield self._root
-                return
-            fd = self._kept.get(path)
-            if fd is None:
-                fd = self._kept[path] = self._enter(path.split(b"/"), make)
-                if len(self._kept) > _KEPT:
-                    os.close(self._kept.popitem(last=False)[1])
-            self._kept.move_to_end(path)
-            yield fd
+            known = self._kept.get(path)
+            if known is None:
+                known = self._kept[path] = _Open(self._enter(path.split(b"/"), make))
+            else:
+                self._kept.move_to_end(path)
+            known.users += 1
+            if len(self._kept) > _KEPT:
+                self._drop_oldest()
+        try:
+            yield known.fd
+        finally:
+            with self._lock:
+                known.users -= 1
 
     def sync(self) -> None:
         """Wait until all that was written on the file systems that were entered is on their disks.
@@ -71,6 +88,11 @@ class Entered:
             if libc.syncfs(fd):
                 code = ctypes.get_errno()
                 raise OSError(code, os.strerror(code))
+
+    def _drop_oldest(self) -> None:
+        unused = next((path for path, known in self._kept.items() if not known.users), None)
+        if unused is not None:
+            os.close(self._kept.pop(unused).fd)
 
     def _enter(self, parts: list[bytes], make: int | None) -> int:
         here = os.dup(self._root)

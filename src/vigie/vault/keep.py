@@ -16,8 +16,8 @@ from vigie.errors import VigieError
 from vigie.journal import Journal
 from vigie.model import Entry, Likeness, Skipped, State, Verdict
 from vigie.sources.folder import walk
-from vigie.vault.stages import JudgeAll
 from vigie.vault.restic import Restic, message
+from vigie.vault.stages import JudgeAll
 
 TAG = "vigie"
 ENCRYPTED_TAG = "vigie-encrypted"

@@ -17,7 +17,7 @@ from vigie.errors import NotPermitted, Unreadable, VigieError
 from vigie.model import Entry, Judge, Likeness, OpenBlob, Skipped, Source, State, Verdict
 from vigie.sources.file import FileBlob, in_words
 from vigie.timeline import Choice, Lost, Plan, Why
-from vigie.timeline.urgency import Step
+from vigie.timeline.urgency import NEAREST, Step
 from vigie.vault.batch import Batch, Item, content_of, stamp
 from vigie.vault.destination import Destination, Place, Refused, Taken, digest, dress, write
 from vigie.vault.fetch import Fetch, Piece
@@ -28,8 +28,8 @@ from vigie.vault.stages import JudgeAll
 
 __all__ = ["Handed", "Outcome", "Recovery", "hand_back", "recover"]
 
-_SMALL = 1 << 20
-"""Bytes up to which a file is kept in memory to be compared with what is read back."""
+_SMALL = 8 << 20
+"""Bytes up to which a file is kept in memory: to compare costs a tenth of a second SHA-256."""
 _AT_ONCE = 64
 """Files that are read back side by side."""
 _CAME = "another file came there meanwhile: left alone"
@@ -53,19 +53,22 @@ def hand_back(
     destination: Destination,
     *,
     manifest: Manifest | None = None,
+    nearest: bool = False,
     limit: int = 0,
     on_bytes: Callable[[int], None] | None = None,
 ) -> Iterator[Handed]:
     """Hand back the files of the steps, in their order; then name what is lost.
 
     A file goes under its whole old path below the destination: `/srv/a.pdf` to `DIR/srv/a.pdf`. With a
-    manifest, what an earlier run handed back is recognised without being read. `limit` is the bytes a second
-    that are read from the source, 0 for as many as can be; `on_bytes` is told how many more are dealt with.
+    manifest, what an earlier run handed back is recognised without being read. With `nearest`, a document
+    that turns out to be damaged in every version is handed back under a name that says so. `limit` is the
+    bytes a second that are read from the source, 0 for as many as can be; `on_bytes` is told how many more
+    are dealt with.
 
     Raises:
         DiskFull: there is no room left; what was given so far is complete.
     """
-    run = _Run(source, judge_all, destination, manifest, on_bytes or (lambda _: None))
+    run = _Run(source, judge_all, destination, manifest, on_bytes or (lambda _: None), nearest=nearest)
     yield from run.all_of(steps, limit)
     group = [named(item) for item in lost]
     if manifest is not None and group:
@@ -83,6 +86,8 @@ class _Run:
         destination: Destination,
         manifest: Manifest | None,
         on_bytes: Callable[[int], None],
+        *,
+        nearest: bool,
     ) -> None:
         self._source = source
         self._judge_all = judge_all
@@ -90,6 +95,7 @@ class _Run:
         self._manifest = manifest
         self._records: Mapping[str, Record] = manifest.records if manifest else {}
         self._on_bytes = on_bytes
+        self._nearest = nearest
         self._folders = Folders(source)
         self._batch = Batch()
         self._previous: Batch | None = None
@@ -192,6 +198,7 @@ class _Run:
         item.sum.update(piece.data)
         if not item.compare:
             write(item.fd, piece.data)
+            item.keep(piece.data, _SMALL)
         if not piece.last:
             return
         if piece.trouble:
@@ -203,8 +210,6 @@ class _Run:
             if self._destination.digest(item.place) != item.sha256:
                 item.settle(Outcome.EXISTS, "another file is there: left alone")
             return
-        if len(piece.data) == item.given <= _SMALL:
-            item.data = piece.data
         dress(item.fd, self._source.attributes(item.choice.version))
         fd, item.fd = item.fd, -1
         os.close(fd)
@@ -296,8 +301,7 @@ class _Run:
                 item.settle(Outcome.RESTORED, reason, verdict.state)
             else:
                 self._drop(item)
-                item.settle(Outcome.REJECTED, reason, verdict.state)
-                self._try_older(item, verdict, reason)
+                self._turn_down(item, verdict, reason)
         except Taken:
             self._drop(item)
             item.settle(Outcome.EXISTS, _CAME)
@@ -307,16 +311,25 @@ class _Run:
             self._drop(item)
             item.settle(Outcome.REFUSED, in_words(error))
 
-    def _try_older(self, item: Item, verdict: Verdict, reason: str) -> None:
-        """In place of a version that turned out not to be what it seemed."""
-        version, *older = item.choice.older or (None,)
-        if version is None:
-            return
-        said = replace(item.choice.verdict, likeness=None)
-        note = f"a newer one from {item.choice.version.snapshot.id[:8]} is {verdict.state.value} ({reason})"
-        choice = Choice(version, said, Why.OLDER, note, tuple(older))
-        item.again = True
-        self._again.append(Item(choice, item.step))
+    def _turn_down(self, item: Item, verdict: Verdict, reason: str) -> None:
+        """Go on to an older version of what turned out not to be what it seemed, where there is one."""
+        choice = item.choice
+        if choice.older:
+            note = f"a newer one from {choice.version.snapshot.id[:8]} is {verdict.state.value} ({reason})"
+            said = replace(choice.verdict, likeness=None)
+            older = Choice(choice.older[0], said, Why.OLDER, note, choice.older[1:])
+            item.again = True
+            self._again.append(Item(older, item.step))
+            item.settle(Outcome.REJECTED, reason, verdict.state)
+        elif choice.why is Why.NEAREST or verdict.state not in (State.ENCRYPTED, State.DAMAGED):
+            item.settle(Outcome.REJECTED, reason, verdict.state)
+        else:
+            # The backup gives just these bytes: it is the document that is lost.
+            near = replace(choice, verdict=verdict, why=Why.NEAREST, note=reason)
+            nearest = near if verdict.state is State.DAMAGED else None
+            item.lose(Lost(choice.path, verdict.state, reason, nearest))
+            if nearest and self._nearest:
+                self._again.append(Item(nearest, NEAREST))
 
     def _drop(self, item: Item) -> None:
         """Take its draft away."""
@@ -357,9 +370,14 @@ class _Run:
 
 def _is_back(item: Item, fd: int) -> bool:
     try:
-        if item.data is None:
+        if item.kept is None:
             return digest(fd) == item.sha256
-        return os.pread(fd, len(item.data) + 1, 0) == item.data
+        offset = 0
+        for piece in item.kept:
+            if os.pread(fd, len(piece), offset) != piece:
+                return False
+            offset += len(piece)
+        return not os.pread(fd, 1, offset)
     except OSError:
         return False
 

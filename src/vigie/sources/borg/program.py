@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -75,8 +76,10 @@ class Borg:
     program: str
     name: str
     """The repository, as it may be shown."""
-    repository: str
+    shadow: Shadow
     environment: Mapping[str, str] = field(repr=False)
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Held by the run under way: the shadow must not change underneath it."""
 
     @classmethod
     def at(cls, name: str, shadow: Shadow) -> Self:
@@ -101,15 +104,31 @@ class Borg:
             "LC_ALL": "C.UTF-8",  # or names that are not ASCII do not survive
             "TZ": "UTC",  # or it shows times in that of this machine, without saying so
         }
-        return cls(program, name, shadow.path, environment)
+        return cls(program, name, shadow, environment)
 
     def with_passphrase(self, passphrase: str) -> Self:
         """The same, with the passphrase of the repository's key."""
         return replace(self, environment={**self.environment, "BORG_PASSPHRASE": passphrase})
 
+    @property
+    def repository(self) -> str:
+        """The repository as borg is told it."""
+        return self.shadow.path
+
     @contextmanager
     def running(self, *arguments: str) -> Iterator[Run]:
-        """Run borg; what is left of it when the block is left is ended."""
+        """Run borg on the repository as it is now; what is left of it when the block is left is ended.
+
+        Raises:
+            NotPermitted, RepositoryDamaged: the repository is no longer there.
+        """
+        with self.turn:
+            self.shadow.follow()
+            with self._started(arguments) as run:
+                yield run
+
+    @contextmanager
+    def _started(self, arguments: tuple[str, ...]) -> Iterator[Run]:
         with (
             tempfile.TemporaryFile() as said,
             subprocess.Popen(

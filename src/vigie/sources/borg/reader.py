@@ -1,9 +1,9 @@
 """Bytes out of archives: many files a run, since starting borg costs more than a small file does.
 
 `borg export-tar` is asked for a file and for some of those announced to come next, few or many as it proved
-useful; tar names each of them and its length, so that a run that breaks off cannot shift bytes from one file to
-the next. borg verifies each chunk against its id. What it could not give in company is asked for alone, and
-only then is it called unreadable.
+useful; tar names each of them and its length, so that a run that breaks off cannot shift bytes into another
+file. borg verifies each chunk against its id. What it could not give in company is asked for alone, and only
+then is it called unreadable.
 """
 
 import os
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
-from vigie.errors import Unreadable
+from vigie.errors import Unreadable, VigieError
 from vigie.sources.borg.listing import Item, order
 from vigie.sources.borg.program import Borg, Run
 from vigie.sources.file import FileBlob, in_words
@@ -161,6 +161,8 @@ class Reader:
         try:
             with self._borg.running("export-tar", place, "-", *patterns) as run:
                 yield run, _members(run.out)
+        except VigieError as error:
+            raise Unreadable(error.problem) from error
         except OSError as error:
             raise Unreadable(f"borg cannot be run for it: {in_words(error)}") from error
 

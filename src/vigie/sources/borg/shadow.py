@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from typing import Self
@@ -22,6 +23,7 @@ class Shadow:
 
     path: str
     home: str
+    repository: str
     has_key: bool
     """Whether the repository holds its key: it then opens with a passphrase only."""
     _folder: tempfile.TemporaryDirectory[str] = field(repr=False)
@@ -50,7 +52,24 @@ class Shadow:
         except BaseException:
             folder.cleanup()
             raise
-        return cls(path, home, has_key, folder)
+        return cls(path, home, repository, has_key, folder)
+
+    def follow(self) -> bool:
+        """Link anew if the repository has moved on, and say so: borg replaces its index with every change.
+
+        Not while borg runs in the shadow.
+        """
+        try:
+            ours, theirs = set(os.listdir(self.path)), set(os.listdir(self.repository))
+            if theirs - ours <= _LOCKS and all(
+                os.path.exists(os.path.join(self.path, name)) for name in ours
+            ):
+                return False
+            shutil.rmtree(self.path)
+            _mirror(os.path.realpath(self.repository), self.path)
+        except OSError as error:
+            raise _refused(self.repository, error) from error
+        return True
 
     def close(self) -> None:
         """Remove it; once is enough, more does no harm."""

@@ -40,8 +40,14 @@ _NO_ATTRIBUTES = Attributes(0, 0, 0, 0)
 _SPECIAL = ((1 << 23, stat.S_ISUID), (1 << 22, stat.S_ISGID), (1 << 20, stat.S_ISVTX))
 
 
-def parse_tree(data: bytes) -> tuple[Node, ...]:
+Interned = dict[int, Node]
+"""Nodes by a hash of all that describes them: from one snapshot to the next, most are the same."""
+
+
+def parse_tree(data: bytes, interned: Interned | None = None) -> tuple[Node, ...]:
     """Read a tree (JSON): nodes sorted by the bytes of their names; a node that cannot be read is flawed.
+
+    A node that is `interned` comes back as the very same object; those that are new are added.
 
     Raises:
         Unreadable: it is no tree.
@@ -54,13 +60,44 @@ def parse_tree(data: bytes) -> tuple[Node, ...]:
     found: list[Node] = []
     names: set[str] = set()
     for document in nodes:
-        node = _node(document)
+        node = _node(document) if interned is None else _interned(document, interned)
         if node.name in names and not node.flaw:
             node = _flawed(node.name, "a second file of the same name in the same folder")
         names.add(node.name)
         found.append(node)
-    found.sort(key=lambda node: os.fsencode(node.name))
+    found.sort(key=order_of)
     return tuple(found)
+
+
+def order_of(node: Node) -> bytes:
+    """By which nodes are sorted: the bytes of the name."""
+    return os.fsencode(node.name)
+
+
+def _interned(document: Any, interned: Interned) -> Node:
+    try:
+        # Hashes of strings are salted (PYTHONHASHSEED): nobody can prepare two nodes with the same one.
+        key = hash(
+            (
+                document["name"],
+                document["type"],
+                document["mode"],
+                document["mtime"],
+                document["uid"],
+                document["gid"],
+                document.get("subtree"),
+                document.get("size"),
+                *(document.get("content") or ()),
+            )
+        )
+    except (TypeError, KeyError, AttributeError):
+        return _node(document)  # not as restic writes it: looked at closely each time
+    node = interned.get(key)
+    if node is None or node.name != document["name"]:
+        node = _node(document)
+        if not node.flaw:
+            interned[key] = node
+    return node
 
 
 def _flawed(name: str, flaw: str) -> Node:

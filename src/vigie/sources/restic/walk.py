@@ -1,6 +1,5 @@
 """Through the trees of one snapshot, or of two at once: equal trees have equal ids, so one look will do."""
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -8,9 +7,9 @@ from dataclasses import dataclass
 
 from vigie.errors import Unreadable
 from vigie.sources.restic.repository import Repository
-from vigie.sources.restic.tree import Node, NodeKind, parse_tree
+from vigie.sources.restic.tree import Interned, Node, NodeKind, order_of, parse_tree
 
-_CACHED_NODES = 200_000
+_CACHED_NODES = 1_000_000
 """Nodes of decoded trees kept: most folders do not change from one snapshot to the next."""
 _MAX_DEPTH = 4096
 """Folders in folders; a path of one-letter names that Linux can open ends at half of it."""
@@ -27,6 +26,7 @@ class Trees:
         self._kept: OrderedDict[bytes, Nodes] = OrderedDict()
         self._nodes = 0
         self._lock = threading.Lock()
+        self._interned: Interned = {}
         self.troubled: set[bytes] = set()
         """Trees at or below which something could not be read: they are entered each time."""
 
@@ -41,8 +41,11 @@ class Trees:
             if nodes is not None:
                 self._kept.move_to_end(identifier)
                 return nodes
-        nodes = parse_tree(self._repository.tree(identifier))
+        data = self._repository.tree(identifier)
         with self._lock:
+            if len(self._interned) > 2 * _CACHED_NODES:
+                self._interned.clear()
+            nodes = parse_tree(data, self._interned)
             if identifier not in self._kept:
                 self._kept[identifier] = nodes
                 self._nodes += len(nodes) + 1
@@ -75,6 +78,8 @@ class _Level:
     path: str
     tree: bytes
     pairs: Iterator[Pair]
+    calm: bool
+    """Whether nothing in the tree was unreadable so far: equal files then need no second look."""
     trouble: bool = False
 
 
@@ -97,7 +102,10 @@ class Walk:
             if pair is None:
                 self._leave()
                 continue
-            for item in self._step(level, *pair):
+            old, new = pair
+            if old is new and new is not None and new.kind is NodeKind.FILE and level.calm:
+                continue
+            for item in self._step(level, old, new):
                 level.trouble |= isinstance(item, Found) and item.node is None
                 yield item
 
@@ -119,7 +127,7 @@ class Walk:
             old = None
         if new.kind is NodeKind.FILE:
             # A file in a troubled tree is told again: a part of it may be missing.
-            if old is None or old.content != new.content or level.tree in self._trees.troubled:
+            if old is None or old.content != new.content or not level.calm:
                 yield Found(path, new)
         elif new.kind is NodeKind.FOLDER:
             yield from self._enter(path, old.subtree if old else None, new.subtree)
@@ -139,7 +147,7 @@ class Walk:
             before = self._trees.get(old) if old is not None else ()
         except Unreadable:
             before = ()
-        self._levels.append(_Level(path, new, _paired(before, after)))
+        self._levels.append(_Level(path, new, _paired(before, after), new not in self._trees.troubled))
 
     def _leave(self) -> None:
         level = self._levels.pop()
@@ -175,16 +183,15 @@ def _paired(before: Nodes, after: Nodes) -> Iterator[Pair]:
     old, new = iter(before), iter(after)
     left, right = next(old, None), next(new, None)
     while left is not None or right is not None:
-        if left is None or (right is not None and _name(right) < _name(left)):
+        if left is right:
+            yield left, right
+            left, right = next(old, None), next(new, None)
+        elif left is None or (right is not None and order_of(right) < order_of(left)):
             yield None, right
             right = next(new, None)
-        elif right is None or _name(left) < _name(right):
+        elif right is None or order_of(left) < order_of(right):
             yield left, None
             left = next(old, None)
         else:
             yield left, right
             left, right = next(old, None), next(new, None)
-
-
-def _name(node: Node) -> bytes:
-    return os.fsencode(node.name)

@@ -95,7 +95,7 @@ def _is_folder(path: str) -> bool:
 
 
 def _is_snapshot(place: str, path: str, status: os.stat_result) -> bool:
-    """Whether the file system keeps nothing but snapshots there, or this is a subvolume that stays as it is."""
+    """Whether the file system keeps nothing but snapshots there, or this is a read-only subvolume."""
     if _is_kept(place):
         return True
     is_volume = status.st_ino == _SUBVOLUME and status.st_dev != os.stat(place).st_dev
@@ -103,7 +103,7 @@ def _is_snapshot(place: str, path: str, status: os.stat_result) -> bool:
 
 
 def _is_marked(place: str, moment: Moment) -> bool:
-    """Whether more than its being a subvolume says so: `home` alone, in a file system's root, is no snapshot."""
+    """Whether more than being a subvolume says so: a read-only `home` beside `@` is no snapshot yet."""
     return moment.dated != BY_FOLDER or _is_kept(place) or _TURN.fullmatch(moment.name) is not None
 
 

@@ -93,14 +93,23 @@ def command(
             planned = plan(told(backup, workers.judge_all, snapshots, on_judged=on_judged))
         damage = backup.damage
         for item in damage:
-            click.echo(f"the repository itself: {shown(item.path)}: {shown(item.reason)}", err=True)
+            click.echo(f"the source itself: {shown(item.path)}: {shown(item.reason)}", err=True)
         steps = ordered(planned, rules, nearest=nearest)
         if only_plan or target is None:
             recover_plan.show(planned, steps, _speed(state, limit), as_json=as_json)
             return ExitCode.FOUND if planned.lost else ExitCode.CLEAN
         _outside(target, backup.location)
         tally = _restore(
-            backup, planned, steps, workers, target, state_folder(state), host, limit, as_json=as_json
+            backup,
+            planned,
+            steps,
+            workers,
+            target,
+            state_folder(state),
+            host,
+            limit,
+            nearest=nearest,
+            as_json=as_json,
         )
     return ExitCode.PARTIAL if damage and tally.exit_code is ExitCode.CLEAN else tally.exit_code
 
@@ -115,6 +124,7 @@ def _restore(
     host: str | None,
     limit: int,
     *,
+    nearest: bool,
     as_json: bool,
 ) -> Recovery:
     tally, began = Recovery(), time.monotonic()
@@ -140,6 +150,7 @@ def _restore(
                 workers.judge_all,
                 destination,
                 manifest=manifest,
+                nearest=nearest,
                 limit=limit,
                 on_bytes=on_bytes,
             ):

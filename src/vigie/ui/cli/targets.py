@@ -1,6 +1,7 @@
 """What `vigie check` was pointed at: files, folders, and snapshots of backups."""
 
 import fnmatch
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -61,12 +62,22 @@ def opened(named: Sequence[str], settings: Settings, exclude: Sequence[str], sta
     backups = []
     for name in named:
         if name.startswith(BACKUPS):
-            folder, slash, last = name.rpartition("/")
-            base, _, wanted = last.partition("@")  # a folder before it may have one in its name
-            source = _source_of(folder + slash + base, settings)
+            place, wanted = _split(name)
+            source = _source_of(place, settings)
             stack.callback(source.close)
             backups.append((source, _snapshot(source, wanted or LATEST)))
     return Targets(paths, tuple(backups), tuple(exclude))
+
+
+def _split(name: str) -> tuple[str, str]:
+    """The backup, and the snapshot that is named behind an @; either may have one in its own name."""
+    last = name.rfind("/") + 1
+    places = [at for at in range(last, len(name)) if name[at] == "@"]
+    for end in (len(name), *reversed(places)):
+        if os.path.exists(name[:end].partition(":")[2]):
+            return name[:end], name[end + 1 :]
+    end = places[0] if places else len(name)  # it is not a folder of this machine
+    return name[:end], name[end + 1 :]
 
 
 def _source_of(place: str, settings: Settings) -> "Backup":

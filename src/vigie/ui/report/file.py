@@ -12,8 +12,8 @@ _HEAD = 512
 """Bytes in which the mark of a report stands."""
 
 
-def writable(path: Path, mark: str) -> None:
-    """Refuse before the work what `write` would refuse after it.
+def writable(path: Path, mark: str, *, of: str = "a drill") -> None:
+    """Refuse before the work what `write` would refuse after it; `of` says what the report is of.
 
     Raises:
         NotPermitted: the folder is missing or cannot be written.
@@ -26,23 +26,26 @@ def writable(path: Path, mark: str) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise NotPermitted(str(path), "its folder cannot be written", another)
     if os.path.lexists(path) and not _ours(path, mark):
-        raise VigieError(str(path), "something that is no report of a drill stands there", another)
+        raise VigieError(str(path), f"something that is no report of {of} stands there", another)
 
 
-def write(path: Path, page: str, mark: str) -> None:
+def write(path: Path, page: str, mark: str, *, of: str = "a drill", private: bool = False) -> None:
     """Write the page beside its place, and put it there in one step.
+
+    Everybody may read it, as what holds invented data only is there to be shown; nobody else than its owner
+    where it is `private`.
 
     Raises:
         NotPermitted, VigieError: as `writable`.
         DiskFull: there is no room left.
     """
-    writable(path, mark)
+    writable(path, mark, of=of)
     try:
         handle, draft = tempfile.mkstemp(prefix=".vigie-", suffix=".part", dir=path.absolute().parent)
         try:
             with open(handle, "w", encoding="utf-8") as file:
                 file.write(page)
-            os.chmod(draft, 0o644)  # it holds invented data only, and is there to be shown
+            os.chmod(draft, 0o600 if private else 0o644)
             os.replace(draft, path)
         except BaseException:
             os.unlink(draft)

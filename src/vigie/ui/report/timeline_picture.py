@@ -24,8 +24,6 @@ _BEFORE, _AFTER = 6, 14
 """Snapshots before and after the onset that are columns even where not all can be."""
 _HIT_WEIGHS = 9
 """Healthy files that one hit file outweighs where small folders give up their row."""
-_ONE_BY_ONE = 4 * FOLDERS
-"""Folders up to which the smallest are merged singly; beyond, all of the same size go together."""
 _DEPTH = 32
 
 
@@ -33,6 +31,7 @@ class Cell(NamedTuple):
     """One folder in one snapshot."""
 
     files: int
+    """Those that could be read, as they were last seen."""
     encrypted: int
     unread: int
     """Files and folders in it that could not be read."""
@@ -66,6 +65,8 @@ class Picture:
     folders: tuple[Folder, ...]
     """Most of it hit first."""
     all_folders: int
+    unsure: int
+    """Documents that only vanished, or cannot be read: nothing of them was seen encrypted."""
 
 
 def picture(timeline: Timeline) -> Picture:
@@ -106,7 +107,7 @@ def picture(timeline: Timeline) -> Picture:
     folders.sort(key=lambda row: (-row.hit / max(1, row.files), -row.hit, row.path))
     first = timeline.first_hit
     onset = next((place for place, n in enumerate(shown) if timeline.rows[n].snapshot == first), None)
-    return Picture(shown, onset, tuple(folders), len(rows))
+    return Picture(shown, onset, tuple(folders), len(rows), sum(not item.sure for item in struck))
 
 
 def columns(timeline: Timeline) -> tuple[int, ...]:
@@ -144,30 +145,34 @@ def _place(document: Document) -> str:
 
 
 def _grouped(weights: Counter[str]) -> dict[str, str]:
-    """For each folder the one in whose row it is: itself, or one above it if it is small and there are many."""
+    """For each folder the one in whose row it is: itself, or one above it if it is small among many.
+
+    The lightest of those with nothing below them goes first: nothing is counted further up than it must be.
+    """
     left = dict(weights)
     into: dict[str, str] = {}
-    least = 1
-
-    def merge(folder: str) -> None:
-        above = folder_of(folder)
-        into[folder] = above
-        left[above] = left.get(above, 0) + left.pop(folder)
-
-    while len(left) > _ONE_BY_ONE:
-        least *= 2
-        by_depth: defaultdict[int, list[str]] = defaultdict(list)
-        for folder in left:
-            by_depth[folder.count("/")].append(folder)
-        for depth in range(max(by_depth), -1, -1):
-            for folder in by_depth[depth]:
-                if folder and left[folder] < least:
-                    if (above := folder_of(folder)) not in left:
-                        by_depth[above.count("/")].append(above)
-                    merge(folder)
+    below = Counter(above for folder in left for above in _above(folder))
+    heap = [(weight, folder) for folder, weight in left.items() if not below[folder]]
+    heapq.heapify(heap)
     while len(left) > FOLDERS:
-        merge(min((f for f in left if f), key=lambda f: (left[f], -f.count("/"), f)))
+        weight, folder = heapq.heappop(heap)
+        if left.get(folder) != weight or below[folder]:
+            continue  # it has changed since it was put there
+        below.subtract(_above(folder))
+        above = into[folder] = folder_of(folder)
+        if above not in left:
+            below.update(_above(above))
+        left[above] = left.get(above, 0) + left.pop(folder)
+        for higher in _above(folder):
+            if higher in left and not below[higher]:
+                heapq.heappush(heap, (left[higher], higher))
     return {folder: _end(folder, into) for folder in weights}
+
+
+def _above(folder: str) -> Iterator[str]:
+    while folder:
+        folder = folder_of(folder)
+        yield folder
 
 
 def _end(folder: str, into: dict[str, str]) -> str:
@@ -186,14 +191,21 @@ def _cells(timeline: Timeline, shown: Sequence[int], rows: dict[str, str]) -> di
             files, encrypted, unread = sums[rows[_place(document)]]
             for begin, end, _, state in spans(document, len(timeline.rows), leftover=leftover):
                 start, stop = starts[begin], starts[end]
-                files[start] += 1
-                files[stop] -= 1
-                if state in (State.ENCRYPTED, State.SKIPPED):
-                    marks = encrypted if state is State.ENCRYPTED else unread
+                marked = [unread] if state is State.SKIPPED else [files]
+                if state is State.ENCRYPTED:
+                    marked.append(encrypted)
+                for marks in marked:
                     marks[start] += 1
                     marks[stop] -= 1
+    # Unread, read and unread again may be told as one stretch: the snapshot itself knows better.
+    whole = [not timeline.rows[number].unread for number in shown]
     return {
-        path: [Cell(*counts) for counts in zip(*map(accumulate, parts), strict=True)][:-1]
+        path: [
+            Cell(files, encrypted, 0 if all_read else unread)
+            for files, encrypted, unread, all_read in zip(
+                *map(accumulate, parts), [*whole, True], strict=True
+            )
+        ][:-1]
         for path, parts in sums.items()
     }
 
