@@ -71,7 +71,7 @@ def command(
 ) -> int:
     """Restore the last clean version of every file in SOURCE below DIR, never over an existing file.
 
-    SOURCE is restic:LOCATION, or "vault" (the default): the repository of vigie.toml. What is most urgent for
+    SOURCE is restic:LOCATION, borg:PATH, snapshots:DIR, or "vault" (the default). What is most urgent for
     care comes first, and every file is judged again from what was written. Start it again after an
     interruption: what is there already is recognised. A signed manifest in DIR says what came from where.
     """

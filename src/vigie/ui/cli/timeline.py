@@ -1,16 +1,19 @@
 """`vigie timeline`: from the backups, when it began and which version is the last clean one."""
 
 import time
+from pathlib import Path
 
 import click
 
 from vigie.config import ForgetSettings, load
 from vigie.errors import ExitCode
 from vigie.timeline import Policy, Row, affected, attack, cautions, one_machine, plan
-from vigie.ui.cli import output
+from vigie.ui.cli import output, shown
 from vigie.ui.cli import timeline_record as record
 from vigie.ui.cli import timeline_tale as tale
 from vigie.ui.cli.timeline_record import Findings
+from vigie.ui.report import timeline as page
+from vigie.ui.report.file import writable, write
 from vigie.vault import Effort, source_of, told
 from vigie.workers import Workers
 
@@ -20,12 +23,14 @@ from vigie.workers import Workers
 @click.option("--host", metavar="NAME", help="The machine, where the backup keeps several.")
 @click.option("--full", is_flag=True, help="Judge all of every version (stage 3), and trust no list.")
 @click.option("--files", is_flag=True, help="Name every document that is hit, and its last clean snapshot.")
+@click.option("--report", metavar="FILE", help="Write a page with pictures, in French and English, to FILE.")
 @output.options
 def command(
     source: str,
     host: str | None,
     full: bool,
     files: bool,
+    report: str | None,
     settings: str | None,
     state: str | None,  # noqa: ARG001 - a common option
     as_json: bool,
@@ -36,6 +41,8 @@ def command(
     vigie.toml. Nothing in it is locked or written. Lists come first (names, sizes, how far each version
     compresses), then the beginning of what they leave open, then all of what that cannot settle.
     """
+    if report:
+        writable(Path(report), page.MARK, of="a timeline")
     chosen = load(settings)
     effort = Effort()
     with source_of(source, chosen.vault) as backup, Workers(chosen.check) as workers:
@@ -61,7 +68,7 @@ def command(
                 on_row=on_row,
                 on_judged=on_judged,
             )
-        damage = backup.damage
+        damage, location = backup.damage, backup.location
     warned = cautions(story, time.time_ns(), _policy(chosen.vault.forget))
     found = Findings(story, attack(story), warned, len(plan(story).lost), effort, damage)
     if as_json:
@@ -72,6 +79,11 @@ def command(
         tale.show(output.console(), found, source)
         for document in affected(story) if files else ():
             click.echo(tale.line(document))
+    if report:
+        text = page.page(story, found.attack, found.cautions, source=location, made_ns=time.time_ns())
+        write(Path(report), text, page.MARK, of="a timeline", private=True)
+        if not as_json:
+            click.echo(f"The page with pictures: {shown(report)}")
     if story.first_hit:
         return ExitCode.FOUND
     return ExitCode.PARTIAL if damage or any(row.unread for row in story.rows) else ExitCode.CLEAN
