@@ -134,7 +134,7 @@ CALM = {
 
 
 @pytest.mark.parametrize("width", [1, 2])
-@pytest.mark.parametrize("on, off", [(16, 16), (64, 128), (64, 192)])
+@pytest.mark.parametrize(("on", "off"), [(16, 16), (64, 128), (64, 192)])
 @pytest.mark.parametrize("size", [9_000, 60_000, 240_000])
 @pytest.mark.parametrize("name", CALM)
 def test_small_steps_behind_the_head_are_seen(

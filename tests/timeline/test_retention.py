@@ -181,7 +181,8 @@ def test_snapshots_that_hold_the_last_clean_content(
 _DICE = random.Random("forty snapshots")
 _NEWEST = datetime(2026, 11, 20, 12, tzinfo=UTC)
 _AGES = [60 ** _DICE.uniform(0, 3.5) for _ in range(38)]
-# The oldest on a day of its own: newer restics (0.17's manual) also keep the oldest where a rule has not kept enough.
+# The oldest is alone in its year: by its manual, restic 0.17 keeps the oldest also where a rule has not kept
+# enough, and 0.14 does not.
 TIMES = sorted(_NEWEST - timedelta(minutes=int(age)) for age in (*_AGES, 1_900_000, 3_800_000))
 
 

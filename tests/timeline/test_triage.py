@@ -192,7 +192,7 @@ PATHS = st.sampled_from(["/a.txt", "/a.pdf", "/a.db", "/a.pdf.x", "/a.x", "/a", 
 def test_a_look_never_accuses(
     path: str, size: int, packed: int | None, before: tuple[int, int | None] | None
 ) -> None:
-    """Lists alone say *intact* or nothing; what is open has a reason, and only what has a verdict is presumed."""
+    """Lists say *intact* or nothing; what is open has a reason, and only a verdict is presumed."""
     seen = look(version(path, size, packed), version(path, *before) if before else None)
     assert seen.why or size == 0
     if seen.verdict is None:

@@ -238,7 +238,7 @@ def test_what_is_presumed_is_read_in_a_snapshot_that_shows_an_attack(
 
 
 def test_nothing_is_presumed_away_in_the_first_snapshot_alone(tmp_path: Path) -> None:
-    """With nothing before it, what is encrypted in it says nothing of the moment: the presumed stay unread."""
+    """With nothing before it, what is encrypted says nothing of the moment: the presumed stay unread."""
     shelf = Shelf(tmp_path)
     shelf.moments = ([*(shelf.version(f"/{n}.x", "ee") for n in range(9)), shelf.version("/new.pdf", "ii")],)
     History(shelf, judge).next(shelf.snapshots()[0])

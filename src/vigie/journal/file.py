@@ -9,7 +9,6 @@ from typing import Self
 
 from vigie.errors import DiskFull, JournalBroken, NotPermitted, StateInUse, VigieError
 
-
 BUSY_SECONDS = 10.0
 """How long to wait for another process that holds a file of ours, unless said."""
 
@@ -64,8 +63,8 @@ def _connect(path: Path, schema: str) -> sqlite3.Connection:
 
 
 def _prepare(db: sqlite3.Connection, schema: str) -> None:
-    # Going over to WAL asks for the file alone, and SQLite says "locked" at once, without the busy handler,
-    # when two processes make a new file together (sqlite3_busy_handler: "might not be invoked"). So we ask again.
+    # Going over to WAL asks for the file alone, and SQLite says "locked" at once, without its busy handler
+    # (sqlite3_busy_handler: "might not be invoked"), when two processes make a new file. So we ask again.
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
