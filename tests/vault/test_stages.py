@@ -21,6 +21,7 @@ from vigie.model import (
 from vigie.sources.file import FileBlob
 from vigie.timeline import look
 from vigie.vault import Effort, History
+from vigie.vault.history import FIRST
 from vigie.vault.stages import SAMPLE, Open, Stages
 
 PIECE = 1000
@@ -237,9 +238,13 @@ def test_what_is_presumed_is_read_in_a_snapshot_that_shows_an_attack(
     assert states["/new.pdf"] is (State.ENCRYPTED if read else State.INTACT)
 
 
-def test_nothing_is_presumed_away_in_the_first_snapshot_alone(tmp_path: Path) -> None:
-    """With nothing before it, what is encrypted says nothing of the moment: the presumed stay unread."""
+@pytest.mark.parametrize("struck", [0, 1])
+def test_of_the_first_snapshot_a_sample_of_the_presumed_is_read(tmp_path: Path, struck: int) -> None:
+    """What was hit before it was first backed up does not change: names alone would never tell."""
     shelf = Shelf(tmp_path)
-    shelf.moments = ([*(shelf.version(f"/{n}.x", "ee") for n in range(9)), shelf.version("/new.pdf", "ii")],)
+    many: list[Version | Gone] = [
+        shelf.version(f"/{n:03}.pdf", "ee" if n < struck else f"ii{n}") for n in range(2 * FIRST)
+    ]
+    shelf.moments = (many,)
     History(shelf, judge).next(shelf.snapshots()[0])
-    assert "/new.pdf" not in shelf.heads
+    assert len(shelf.heads) == (2 * FIRST if struck else FIRST)

@@ -22,7 +22,7 @@ over the size says of every version of every file how random it is (restic doc/d
 
 *Open* ones are read (stage 2: the first piece; stage 3: all of it). Those that are open *with others* are
 read in a sample, and when all of it is encrypted the others are taken for that, too. What is *presumed* is
-read as well in a snapshot that shows an attack.
+read as well in a snapshot that shows an attack, and in a sample in the first snapshot.
 """
 
 from dataclasses import dataclass

@@ -18,6 +18,8 @@ from vigie.vault.stages import Effort, JudgeAll, OnJudged, Open, Stages
 
 FEW = 3
 """Encrypted files from which a snapshot shows an attack, and nothing new in it is presumed any more."""
+FIRST = 96
+"""Files that are read of the presumed ones of the first snapshot."""
 _COMPRESSIBLE = 0.5
 """Share of its size to which a file packs that had no random part to speak of."""
 
@@ -96,7 +98,14 @@ class History:
         said = stages.heads(single)
         for group in groups.values():
             said += stages.pooled(group)
-        if self._held and sum(verdict.state is State.ENCRYPTED for verdict in said) >= FEW:
+        if not self._held:
+            # Was it hit before it was first backed up? Then nothing in it changes, and names say little.
+            step = max(1, len(presumed) // FIRST)
+            said += stages.heads(presumed[::step][:FIRST])
+            read = set(map(id, presumed[::step][:FIRST]))
+            presumed = [open_ for open_ in presumed if id(open_) not in read]
+        struck = sum(verdict.state is State.ENCRYPTED for verdict in said)
+        if struck >= (FEW if self._held else 1):
             stages.heads(presumed)
 
     def _settle(self, version: Version, verdict: Verdict, stage: int) -> None:

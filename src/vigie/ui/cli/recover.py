@@ -53,6 +53,7 @@ class _Rate(click.ParamType[int]):
 @click.option("--order", metavar="FILE", help="A vigie.toml whose [[recover.order]] says what comes first.")
 @click.option("--limit", type=_Rate(), metavar="RATE", help="Bytes a second read from SOURCE, such as 20M.")
 @click.option("--nearest", is_flag=True, help="Also hand back damaged or unknown versions, named so.")
+@click.option("--full", is_flag=True, help="Judge all of every version before planning: slower, surer.")
 @click.option("--host", metavar="NAME", help="The machine, where the backup keeps several.")
 @click.option("--verify-manifest", "folder", metavar="DIR", help="Check manifest and files of a restore.")
 @output.options
@@ -63,6 +64,7 @@ def command(
     order: str | None,
     limit: int | None,
     nearest: bool,
+    full: bool,
     host: str | None,
     folder: str | None,
     settings: str | None,
@@ -90,7 +92,7 @@ def command(
             def on_judged(done: int, total: int) -> None:
                 progress.update(judging, completed=done, total=total)
 
-            planned = plan(told(backup, workers.judge_all, snapshots, on_judged=on_judged))
+            planned = plan(told(backup, workers.judge_all, snapshots, full=full, on_judged=on_judged))
         damage = backup.damage
         for item in damage:
             click.echo(f"the source itself: {shown(item.path)}: {shown(item.reason)}", err=True)
