@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from vigie.errors import DiskFull, NotPermitted
-from vigie.model import Attributes, Blob, Judge, Likeness, Snapshot, State, Verdict
+from vigie.model import Blob, Judge, Likeness, State, Verdict
 from vigie.sources.restic import ResticSource
-from vigie.sources.restic.tree import NodeKind
 from vigie.timeline import Plan, plan
 from vigie.timeline.urgency import Step, ordered
 from vigie.vault import Destination, Handed, JudgeAll, Outcome, Restic, told
@@ -26,23 +25,13 @@ from vigie.vault.recover import _one_by_one, hand_back
 
 
 class Opened(ResticSource):
-    """A source that counts what is read of it, and tells what folders were like."""
+    """A source that counts what is read of it."""
 
     reads = 0
 
     def read(self, version: object) -> Iterator[bytes]:
         self.reads += 1
         return super().read(version)  # type: ignore[arg-type] # a Version
-
-    def folder(self, snapshot: Snapshot, path: str) -> Attributes | None:
-        tree = self._tree_of[snapshot.id]
-        found = None
-        for name in path.strip("/").split("/"):
-            named = [node for node in self._trees.get(tree) if node.name == name]
-            if not named or named[0].kind is not NodeKind.FOLDER:
-                return None
-            tree, found = named[0].subtree, named[0].attributes
-        return found
 
 
 class Bench:

@@ -16,7 +16,7 @@ from vigie.sources.file import FileBlob, in_words
 from vigie.sources.restic.crypto import OVERHEAD
 from vigie.sources.restic.location import connect, shown
 from vigie.sources.restic.repository import Repository
-from vigie.sources.restic.tree import Node
+from vigie.sources.restic.tree import Node, NodeKind
 from vigie.sources.restic.walk import Lost, Trees, Walk
 
 IN_MEMORY = 32 * 1024 * 1024
@@ -152,6 +152,20 @@ class ResticSource:
     def attributes(self, version: Version) -> Attributes:
         """Mode, owner and time of the file."""
         return _stored(version).node.attributes
+
+    def folder(self, snapshot: Snapshot, path: str) -> Attributes | None:
+        """Mode, owner and time of a folder of the snapshot; None where it cannot be told."""
+        tree, found = self._tree(snapshot), None
+        for name in path.strip("/").split("/"):
+            try:
+                nodes = self._trees.get(tree)
+            except Unreadable:
+                return None
+            node = next((node for node in nodes if node.name == name and not node.flaw), None)
+            if node is None or node.kind is not NodeKind.FOLDER:
+                return None
+            tree, found = node.subtree, node.attributes
+        return found
 
     def read(self, version: Version) -> Iterator[bytes]:
         """The bytes of the file, piece by piece, each verified.
