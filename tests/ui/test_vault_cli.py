@@ -135,7 +135,7 @@ def test_timeline(attacked: Practice) -> None:
     done = attacked.run("timeline")
     assert done.returncode == 1
     assert "It began between" in done.stdout
-    assert "2 documents affected; 0 without a healthy version." in done.stdout
+    assert "2 documents affected; 2 never hit; 0 without a healthy version." in done.stdout
 
 
 def test_recover_plan(attacked: Practice, tmp_path: Path) -> None:
