@@ -56,7 +56,7 @@ def there(top: Path) -> dict[str, tuple[int, int]]:
     return {str(path.relative_to(top)): (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(10))
 def test_killed_at_any_instant(restic: Restic, state: Path, many: Path, tmp_path: Path, seed: int) -> None:
     restic.run("backup", "--", str(many))
     to = tmp_path / "to"
