@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 # The programs Vigie drives, and those its tests meet for real.
 RUN_PACKAGES := python3-venv restic
 TEST_PACKAGES := rclone borgbackup gnupg zip sqlite3 chromium
+# One process a core; a file's tests stay together, so that what they share is made once (docs/decisions/0013).
+SIDE_BY_SIDE := -m "not alone" --numprocesses auto --dist loadfile
 
 .PHONY: help drill test check fuzz docs install install-dev clean
 
@@ -17,7 +19,8 @@ drill: install ## Install what is missing, then rehearse the whole chain on an i
 	$(BIN)/vigie drill --report drill-report.html
 
 test: install-dev ## Install what is missing, then run the tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -q -m alone
 
 check: install-dev ## The full gate: ruff, mypy, import contracts, documents, tests with coverage
 	$(BIN)/ruff check .
@@ -25,7 +28,8 @@ check: install-dev ## The full gate: ruff, mypy, import contracts, documents, te
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/python -m pytest -q --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) --cov --cov-report= --cov-fail-under=0
+	$(BIN)/python -m pytest -q -m alone --cov --cov-append --cov-report=term:skip-covered
 
 install: $(VENV)/.run ## Debian packages and locked Python packages that running needs
 

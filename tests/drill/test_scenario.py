@@ -19,7 +19,7 @@ from vigie.drill.scenario import PASSWORD_FILE, drill
 from vigie.drill.story import Chapter, Step, Story
 from vigie.errors import DiskFull, MissingProgram, NotPermitted, VigieError
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(90)]
 
 ROOT = os.geteuid() == 0
 needs_restic = pytest.mark.skipif(shutil.which("restic") is None, reason="needs restic")

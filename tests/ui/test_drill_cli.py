@@ -17,6 +17,8 @@ from vigie.errors import DiskFull, NotPermitted, VigieError
 from vigie.ui.cli.drill import _ended_gently, command
 from vigie.ui.cli.drill_tale import clock, span
 
+pytestmark = pytest.mark.alone
+
 VIGIE = (sys.executable, "-m", "vigie")
 PROMISED = {
     "files",

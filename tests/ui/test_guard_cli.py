@@ -18,6 +18,8 @@ from vigie.watch.freeze import FROZEN
 from vigie.watch.incidents import action_body
 from vigie.watch.processes import stat_of
 
+pytestmark = pytest.mark.alone
+
 VIGIE = (sys.executable, "-m", "vigie")
 IMITATION = Path(__file__).parent.parent / "watch" / "imitation.py"
 NOBODY = 65534

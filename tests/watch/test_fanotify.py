@@ -19,6 +19,8 @@ from vigie.watch.events import Event, Overflow, Written
 from vigie.watch.fanotify import FAN_CLOSE_WRITE, FAN_Q_OVERFLOW, Fanotify, parse
 from vigie.watch.mounts import Mount, mounts_of
 
+pytestmark = pytest.mark.alone
+
 
 def event(mask: int, fd: int, pid: int, *infos: bytes, version: int = 3) -> bytes:
     more = b"".join(infos)

@@ -13,6 +13,8 @@ from vigie.watch.freeze import FROZEN, GONE, REFUSED, RELEASED, RUNNING, Freezer
 from vigie.watch.hold import Holds, repair
 from vigie.watch.processes import PF_KTHREAD, Stat, describe, stat_of
 
+pytestmark = pytest.mark.alone
+
 
 def of(child: subprocess.Popen[str]) -> Process:
     return describe(child.pid, stat(child.pid))

@@ -21,7 +21,7 @@ from vigie.watch.lock import sole_guard
 from vigie.watch.processes import stat_of
 
 HERE = Path(__file__).parent
-pytestmark = [pytest.mark.root, pytest.mark.usefixtures("as_root")]
+pytestmark = [pytest.mark.root, pytest.mark.alone, pytest.mark.usefixtures("as_root")]
 Event = dict[str, Any]
 
 

@@ -18,6 +18,8 @@ from vigie.watch.freeze import Freezer
 from vigie.watch.guard import Edges, Guard
 from vigie.watch.scope import Scope
 
+pytestmark = pytest.mark.alone
+
 
 class Scripted:
     """A sensor that reports what the test says."""

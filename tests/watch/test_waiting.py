@@ -16,6 +16,8 @@ from vigie.watch.scope import Scope
 from vigie.watch.triage import Triage
 from vigie.watch.waiting import Waiting
 
+pytestmark = pytest.mark.alone
+
 GONE: Key = (2**22 + 5, 1)
 CALM = Likeness(State.INTACT, "text", 12288, 0.0, b"")
 

@@ -34,6 +34,8 @@ from vigie.watch.log import Log, actor_record, timestamp
 from vigie.watch.scope import Scope
 from vigie.watch.triage import Triage
 
+pytestmark = pytest.mark.alone
+
 GOOD = Likeness(State.INTACT, "pdf", 9, 0.0, b"")
 
 
