@@ -19,7 +19,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from building import Built, environment, restic
+from building import Built
+from keepers import environment, restic
 from ledger import Truth
 
 FOUND = (0, 1, 3)
@@ -76,21 +77,30 @@ def vigie(*words: str) -> list[str]:
     return [sys.executable, "-m", "vigie", *words]
 
 
-def measured(command: Sequence[str], out: Path, *, fine: tuple[int, ...] = (0,)) -> Bill:
-    """Run it to its end, what it says to `out`.
+def measured(
+    command: Sequence[str], out: Path, *, fine: tuple[int, ...] = (0,), limit: float | None = None
+) -> Bill:
+    """Run it to its end, what it says to `out`; for `limit` seconds at most.
 
     Raises:
         subprocess.CalledProcessError: its exit code is not among the `fine` ones.
+        subprocess.TimeoutExpired: it took longer, and was ended.
     """
     with open(out, "wb") as said:
         begun = time.monotonic()
         child = subprocess.Popen(command, stdout=said, stderr=subprocess.DEVNULL, env=environment())
         watcher = _Watcher(child.pid)
         watcher.start()
-        code = child.wait()
-        seconds = time.monotonic() - begun
-        watcher.done.set()
-        watcher.join()
+        try:
+            code = child.wait(limit)
+        except subprocess.TimeoutExpired:
+            child.terminate()
+            child.wait()
+            raise
+        finally:
+            seconds = time.monotonic() - begun
+            watcher.done.set()
+            watcher.join()
     if code not in fine:
         raise subprocess.CalledProcessError(code, list(command))
     return Bill(seconds, sum(watcher.spent.values()), watcher.peak, code)

@@ -1,8 +1,5 @@
-"""Build it: the share is filled, lived in and struck day by day, and real restic backs it up each evening."""
+"""Build it: the share is filled, lived in and struck day by day, and backed up each evening."""
 
-import json
-import os
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,51 +8,35 @@ from random import Random
 
 import ledger
 import life
+import lifelike
 import raid
+import stock
+from keepers import KEEPERS, PASSWORD, Keeper
 from ledger import Truth
 from share import Share
 from stock import Stock
 
-from vigie.drill.playground import MARKER
-
-PASSWORD = "correct horse battery staple"  # of a repository of invented files
-HOST = "partage"
+SIZES = {"small": (stock.KINDS, 24), "life": (lifelike.KINDS, 12)}
+"""Kinds of files by the sizes they have, and how many templates there are of each."""
 Said = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Where everything is."""
+    """Where everything is, and by what it is read: "restic", "borg" or "snapshots"."""
 
     place: Path
+    source: str = "restic"
 
     @property
     def repository(self) -> Path:
-        """The restic repository."""
+        """The repository, or the folder of the snapshots."""
         return self.place / "repository"
 
     @property
     def truth(self) -> Path:
         """JSON lines; written last: a folder without it is not finished."""
         return self.place / "truth.jsonl"
-
-
-def environment() -> dict[str, str]:
-    """What restic and `vigie` need to open the repository; times in UTC."""
-    return {**os.environ, "RESTIC_PASSWORD": PASSWORD, "TZ": "UTC"}
-
-
-def restic(repository: Path, *words: str, cwd: Path | None = None) -> str:
-    """One restic command.
-
-    Raises:
-        subprocess.CalledProcessError: it failed.
-    """
-    command = ("restic", "--no-cache", "--quiet", "--repo", str(repository), *words)
-    done = subprocess.run(
-        command, cwd=cwd, env=environment(), check=True, stdout=subprocess.PIPE, encoding="utf-8"
-    )
-    return done.stdout
 
 
 def build(
@@ -65,51 +46,47 @@ def build(
     snapshots: int,
     seed: int,
     said: Said,
-    each: int = 24,
+    source: str = "restic",
+    sizes: str = "small",
+    each: int | None = None,
     made: Callable[[Path, str], None] | None = None,
 ) -> Built:
     """Make the repository and its truth below `place`, a new folder; the share is removed at the end.
 
-    `each` is the number of templates a kind; `made` is called with the new repository and its password.
+    `source` is one of `KEEPERS`, `sizes` one of `SIZES`, `each` the number of templates a kind; `made` is
+    called with the new repository and its password.
 
     Raises:
         FileExistsError: there is something at `place`.
     """
     plan = raid.planned(snapshots)
     place.mkdir(parents=True)
-    built, share, dice = Built(place.resolve()), Share(place), Random(seed)
+    built, share, dice = Built(place.resolve(), source), Share(place), Random(seed)
+    keeper = KEEPERS[source](built.repository)
     truth = Truth(str(share.folder), seed, [], [])
     begun = time.monotonic()
     try:
-        restic(built.repository, "init", "--repository-version", "2")
+        keeper.start()
         if made:
             made(built.repository, PASSWORD)
-        kinds = Stock(seed, each)
+        kinds = Stock(seed, each or SIZES[sizes][1], SIZES[sizes][0])
         life.fill(share, kinds, dice, files)
         said(f"{files:,} files are there ({time.monotonic() - begun:.0f} s)")
         while share.snapshot < snapshots:
             if share.snapshot:
                 life.live(share, kinds, dice, snapshots)
                 raid.strike(share, dice, plan, truth)
-            _back_up(built, share)
+            keeper.keep(share.folder, life.evening(share.snapshot))
+            share.backed_up()
             said(f"snapshot {share.snapshot} of {snapshots} ({time.monotonic() - begun:.0f} s)")
-        _conclude(built, share, truth)
+        _conclude(built, keeper, share, truth)
     finally:
         share.remove()
     return built
 
 
-def _back_up(built: Built, share: Share) -> None:
-    """As a nightly job does it: the whole share, at the time the day would have."""
-    when = f"{life.evening(share.snapshot):%Y-%m-%d %H:%M:%S}"
-    restic(built.repository, "backup", str(share.folder), "--exclude", MARKER, "--time", when, "--host", HOST)
-    share.backed_up()
-
-
-def _conclude(built: Built, share: Share, truth: Truth) -> None:
-    listed = json.loads(restic(built.repository, "snapshots", "--json"))
-    listed.sort(key=lambda one: str(one["time"]))
-    truth.snapshots = [one["id"] for one in listed]
-    truth.times = [int(life.evening(number).timestamp()) for number in range(len(listed))]
+def _conclude(built: Built, keeper: Keeper, share: Share, truth: Truth) -> None:
+    truth.snapshots = keeper.kept()
+    truth.times = [int(life.evening(number).timestamp()) for number in range(len(truth.snapshots))]
     truth.documents = share.documents
     ledger.save(truth, built.truth)

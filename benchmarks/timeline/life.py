@@ -14,16 +14,21 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-import stock
 from ledger import Document
 from share import Share
-from stock import BY_NAME, KINDS, Kind, Stock
+from stock import Kind, Stock, transcoded
 
 FIRST = datetime(2026, 9, 25, 22, 0, tzinfo=UTC)
 """Time of the first backup; one follows each evening."""
 MONTHS = 24
 """How far back the files go on the first evening."""
-WARDS = ("Cardiologie", "Urgences", "Pédiatrie", "Chirurgie")
+WARDS = (
+    "Cardiologie", "Urgences", "Pédiatrie", "Chirurgie", "Gériatrie", "Neurologie", "Oncologie",
+    "Réanimation", "Maternité", "Pneumologie", "Néphrologie", "Orthopédie", "Urologie", "Psychiatrie",
+    "Dermatologie", "Ophtalmologie", "Rhumatologie", "Hématologie", "Infectiologie", "Rééducation",
+)  # fmt: skip
+WARD = 50_000
+"""Files of a ward: so that a folder holds some 400 of them, however large the hospital is."""
 RECENT = 0.8
 """Share of changes that fall on files of the last month."""
 SECOND = 10**9
@@ -42,9 +47,9 @@ def hour(day: datetime, dice: Random, first: float, last: float) -> int:
 
 def fill(share: Share, kinds: Stock, dice: Random, files: int) -> None:
     """The first evening: files of two years."""
-    chosen = dice.choices(KINDS, [kind.weight for kind in KINDS], k=files)
+    share.wards = WARDS[: max(1, files // WARD)]
     with share.entered():
-        for kind in chosen:
+        for kind in dice.choices(kinds.kinds, [kind.weight for kind in kinds.kinds], k=files):
             day = FIRST - timedelta(days=30.4 * MONTHS * dice.random())
             _come(share, kind, kind.make(kinds, dice), day, dice, how="first")
 
@@ -65,13 +70,15 @@ def live(share: Share, kinds: Stock, dice: Random, snapshots: int) -> None:
                 yield one
 
     with share.entered():
-        for kind in dice.choices(KINDS, [kind.weight for kind in KINDS], k=round(len(here) * 0.004)):
+        weights = [kind.weight for kind in kinds.kinds]
+        for kind in dice.choices(kinds.kinds, weights, k=round(len(here) * 0.004)):
             _come(share, kind, kind.make(kinds, dice), day, dice)
         for _ in some(0.005):
-            _come(share, BY_NAME["zip, password"], stock.locked_zip(kinds, dice), day, dice)
+            locked = kinds.by_name["zip, password"]
+            _come(share, locked, locked.make(kinds, dice), day, dice)
         for one in some(0.3):
-            if one.kind in BY_NAME:
-                data = kinds.edited(BY_NAME[one.kind], share.read(one), dice)
+            if one.kind in kinds.by_name:
+                data = kinds.edited(kinds.by_name[one.kind], share.read(one), dice)
                 share.write(one, data, hour(day, dice, 8, 18), "edited")
         for one in some(0.1):
             folder, name = os.path.split(one.path)
@@ -84,7 +91,7 @@ def live(share: Share, kinds: Stock, dice: Random, snapshots: int) -> None:
             d for d in here if d.kind == "dicom, native" and id(d) not in share.touched and d.gone is None
         ]
         for one in dice.sample(native, min(len(native), round(len(here) * 0.0005))):
-            share.write(one, stock.transcoded(share.read(one), dice), hour(day, dice, 12, 14), "transcoded")
+            share.write(one, transcoded(share.read(one), dice), hour(day, dice, 12, 14), "transcoded")
             one.kind = "dicom, transcoded"
         if share.snapshot == snapshots // 4:
             _rename_photos(share, here)
@@ -95,7 +102,7 @@ def live(share: Share, kinds: Stock, dice: Random, snapshots: int) -> None:
 
 
 def _come(share: Share, kind: Kind, data: bytes, day: datetime, dice: Random, how: str = "new") -> None:
-    folder = f"{kind.department}/{dice.choice(WARDS)}/{day:%Y-%m}"
+    folder = f"{kind.department}/{dice.choice(share.wards)}/{day:%Y-%m}"
     path = f"{folder}/{kind.ending.upper()}{day:%d}-{dice.getrandbits(40):010x}.{kind.ending}"
     share.add(path, kind.name, data, hour(day, dice, 8, 18), how)
 
@@ -128,7 +135,8 @@ def _deflate(share: Share, here: list[Document]) -> None:
 
 def _compact(share: Share, here: list[Document], when: int, dice: Random) -> None:
     for one in here:
-        if one.kind == "sqlite" and one.gone is None and id(one) not in share.touched and dice.random() < 0.5:
+        database = one.kind in ("sqlite", "sqlite, large")
+        if database and one.gone is None and id(one) not in share.touched and dice.random() < 0.5:
             share.write(one, vacuumed(share.read(one)), when, "compacted")
 
 

@@ -23,6 +23,8 @@ class Share:
         self._ground = playground.create(parent)
         self.folder = self._ground.folder
         self.documents: list[Document] = []
+        self.wards: tuple[str, ...] = ()
+        """Whose folders there are."""
         self.snapshot = 0
         """Number of the backup that comes next."""
         self.touched: set[int] = set()

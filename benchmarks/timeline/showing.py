@@ -14,7 +14,9 @@ _WORDS = {None: "not named", True: "right", False: "WRONG"}
 
 def show(trial: Trial, out: Console) -> None:
     """One trial."""
-    out.rule(f"{trial.files:,} files × {trial.snapshots} snapshots, {trial.contents:,} contents")
+    out.rule(
+        f"{trial.name}: {trial.files:,} files × {trial.snapshots} snapshots, {trial.contents:,} contents"
+    )
     _truth(trial, out)
     _cost(trial, out)
     if trial.rivals:
@@ -84,12 +86,11 @@ def _cost(trial: Trial, out: Console) -> None:
 
 def _rivals(trial: Trial, out: Console) -> None:
     table = _table("what a person would do today", "runs", "seconds each", "seconds in all", "ratio")
-    both = sum(one.seconds for one in trial.rivals[:2])
-    rows = [(one.name, f"{one.measured} of {one.of}", one.each, one.seconds) for one in trial.rivals]
-    rows.insert(2, ("restore and check, together", "", 0.0, both))
-    for name, runs, each, seconds in rows:
-        ratio = f"{seconds / trial.timeline.seconds:,.1f}×"
-        table.add_row(name, runs, f"{each:,.1f}" if each else "", f"{seconds:,.0f}", ratio)
+    table.add_column("")
+    for one in trial.rivals:
+        ratio = f"{one.seconds / trial.timeline.seconds:,.1f}×"
+        runs = f"{one.measured} of {one.of}"
+        table.add_row(one.name, runs, f"{one.each:,.1f}", f"{one.seconds:,.0f}", ratio, one.note)
     out.print(table)
 
 

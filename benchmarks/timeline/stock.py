@@ -24,6 +24,8 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit
 
 Make = Callable[["Stock", Random], bytes]
+_NOW = (2026, 11, 23, 14, 5, 0)
+"""Time of the parts of an archive, so that the same seed makes the same bytes."""
 _UID = re.compile(rb"2\.25\.(\d{20,})")
 _CREATOR = b"ReportLab Generated PDF document"
 """Part of the second line of what reportlab writes, a comment: as long as what takes its place."""
@@ -41,12 +43,16 @@ class Kind:
     make: Make
     grows: bool = False
     """Whether an edit adds lines at its end."""
+    edit: Callable[[bytes, Random], bytes] | None = None
+    """What an edit does to it, if it neither adds lines nor saves all of it anew."""
 
 
 class Stock:
-    """Templates, made when first asked for; `each` of a kind."""
+    """Kinds of files, and their templates, made when first asked for; `each` of a kind."""
 
-    def __init__(self, seed: int, each: int = 24) -> None:
+    def __init__(self, seed: int, each: int = 24, kinds: tuple[Kind, ...] | None = None) -> None:
+        self.kinds = kinds or KINDS
+        self.by_name = {kind.name: kind for kind in self.kinds}
         self._seed, self._each = seed, each
         self._made: dict[str, list[bytes]] = {}
 
@@ -78,21 +84,23 @@ class Stock:
     def stretch(self, pool: str, dice: Random, low: int, high: int) -> str:
         """Lines of a pool, some `low` to `high` bytes, the smaller the likelier."""
         lines, size = self.lines[pool], int(low * (high / low) ** dice.random())
-        out, at = [f"{_own(dice)} "], dice.randrange(len(lines))
+        out, at = [f"{own(dice)} "], dice.randrange(len(lines))
         while size > 0:
             out.append(lines[at % len(lines)])
             size, at = size - len(out[-1]) - 1, at + 1
         return "\n".join(out) + "\n"
 
     def edited(self, kind: Kind, old: bytes, dice: Random) -> bytes:
-        """The file after somebody worked on it: longer by some lines, or saved anew."""
+        """The file after somebody worked on it: longer by some lines, changed in places, or saved anew."""
+        if kind.edit:
+            return kind.edit(old, dice)
         if not kind.grows:
             return kind.make(self, dice)
         pool = {"csv": "csv", "log": "log"}.get(kind.ending, "prose")
         return old + "".join(f"{line}\n" for line in dice.choices(self.lines[pool], k=4)).encode()
 
 
-def _own(dice: Random) -> str:
+def own(dice: Random) -> str:
     """Words that no other file has."""
     return f"dossier {dice.getrandbits(64):016x}"
 
@@ -101,56 +109,74 @@ def _escaped(line: str) -> str:
     return "".join(f"\\'{byte:02x}" if byte > 126 else chr(byte) for byte in line.encode("cp1252")) + "\\par"
 
 
-def _text(stock: Stock, dice: Random) -> bytes:
-    return stock.stretch("prose", dice, 400, 8_000).encode()
+def text(low: int, high: int) -> Make:
+    """Prose of `low` to `high` bytes or so, as all of these are."""
+    return lambda stock, dice: stock.stretch("prose", dice, low, high).encode()
 
 
-def _log(low: int, high: int) -> Make:
+def log(low: int, high: int) -> Make:
     return lambda stock, dice: stock.stretch("log", dice, low, high).encode()
 
 
-def _csv(stock: Stock, dice: Random) -> bytes:
-    first, rows = stock.stretch("csv", dice, 600, 16_000).split("\n", 1)
-    return f"id;nom;analyse;date;valeur\n0;{first};x;2026-01-01;0\n{rows}".encode()
+def csv(low: int, high: int) -> Make:
+    def made(stock: Stock, dice: Random) -> bytes:
+        first, rows = stock.stretch("csv", dice, low, high).split("\n", 1)
+        return f"id;nom;analyse;date;valeur\n0;{first};x;2026-01-01;0\n{rows}".encode()
+
+    return made
 
 
-def _xml(stock: Stock, dice: Random) -> bytes:
-    first, rows = stock.stretch("xml", dice, 600, 12_000).split("\n", 1)
-    return (
-        f"<?xml version='1.0' encoding='UTF-8'?>\n<t xmlns='urn:x'>\n<!-- {first}-->\n{rows}</t>\n".encode()
-    )
+def xml(low: int, high: int) -> Make:
+    def made(stock: Stock, dice: Random) -> bytes:
+        first, rows = stock.stretch("xml", dice, low, high).split("\n", 1)
+        head = "<?xml version='1.0' encoding='UTF-8'?>\n<t xmlns='urn:x'>\n"
+        return f"{head}<!-- {first}-->\n{rows}</t>\n".encode()
+
+    return made
 
 
-def _html(stock: Stock, dice: Random) -> bytes:
-    body = stock.stretch("html", dice, 600, 10_000)
-    return (
-        f'<!DOCTYPE html>\n<html lang="fr"><head><title>x</title></head><body>{body}</body></html>\n'.encode()
-    )
+def html(low: int, high: int) -> Make:
+    def made(stock: Stock, dice: Random) -> bytes:
+        head = '<!DOCTYPE html>\n<html lang="fr"><head><title>x</title></head><body>'
+        return f"{head}{stock.stretch('html', dice, low, high)}</body></html>\n".encode()
+
+    return made
 
 
-def _rtf(stock: Stock, dice: Random) -> bytes:
-    body = stock.stretch("rtf", dice, 600, 10_000)
-    return f"{{\\rtf1\\ansi\\ansicpg1252\\deff0{{\\fonttbl{{\\f0 Arial;}}}}\n{body}}}".encode()
+def rtf(low: int, high: int) -> Make:
+    def made(stock: Stock, dice: Random) -> bytes:
+        body = stock.stretch("rtf", dice, low, high)
+        return f"{{\\rtf1\\ansi\\ansicpg1252\\deff0{{\\fonttbl{{\\f0 Arial;}}}}\n{body}}}".encode()
+
+    return made
 
 
-def _hl7(stock: Stock, dice: Random) -> bytes:
-    message = stock.template("hl7", documents.hl7, 600, 4_000, dice).rstrip(b"\r\n")
-    return message + f"\rNTE|9|L|{_own(dice)}\r".encode()
+def hl7(low: int, high: int) -> Make:
+    def made(stock: Stock, dice: Random) -> bytes:
+        message = stock.template("hl7", documents.hl7, low, high, dice).rstrip(b"\r\n")
+        return message + f"\rNTE|9|L|{own(dice)}\r".encode()
+
+    return made
 
 
-def _cda(stock: Stock, dice: Random) -> bytes:
-    made = stock.template("cda", documents.cda, 500, 6_000, dice)
-    at = made.rfind(b"</text>")
-    return made[:at] + f"<paragraph>{_own(dice)}</paragraph>\n".encode() + made[at:]
+def cda(low: int, high: int) -> Make:
+    def made(stock: Stock, dice: Random) -> bytes:
+        data = stock.template("cda", documents.cda, low, high, dice)
+        at = data.rfind(b"</text>")
+        return data[:at] + f"<paragraph>{own(dice)}</paragraph>\n".encode() + data[at:]
+
+    return made
 
 
-def _eml(stock: Stock, dice: Random) -> bytes:
-    return f"Message-ID: <{dice.getrandbits(64):x}@exemple.fr>\n".encode() + stock.template(
-        "eml", documents.eml, 3_000, 12_000, dice
-    )
+def eml(low: int, high: int) -> Make:
+    def made(stock: Stock, dice: Random) -> bytes:
+        head = f"Message-ID: <{dice.getrandbits(64):x}@exemple.fr>\n".encode()
+        return head + stock.template("eml", documents.eml, low, high, dice)
+
+    return made
 
 
-def _pdf(name: str, make: Callable[[Random, int], bytes], low: int, high: int) -> Make:
+def pdf(name: str, make: Callable[[Random, int], bytes], low: int, high: int) -> Make:
     def made(stock: Stock, dice: Random) -> bytes:
         template = stock.template(name, make, low, high, dice)
         return template.replace(_CREATOR, f"{dice.getrandbits(128):032x}".encode(), 1)
@@ -159,52 +185,91 @@ def _pdf(name: str, make: Callable[[Random, int], bytes], low: int, high: int) -
 
 
 @lru_cache(maxsize=256)
-def _parted(package: bytes, part: str) -> tuple[bytes, zipfile.ZipInfo, bytes]:
-    """A ZIP without one of its parts; that part's entry; and what is in it."""
+def _parted(package: bytes, part: str) -> tuple[bytes, bytes]:
+    """A ZIP without one of its parts; and what is in that part."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(package)) as old, zipfile.ZipFile(out, "w") as rest:
         for item in old.infolist():
+            data = old.read(item)
+            item.date_time = _NOW
             if item.filename != part:
-                rest.writestr(item, old.read(item))
-        found, data = old.getinfo(part), old.read(part)
-    return out.getvalue(), found, data
+                rest.writestr(item, data)
+        data = old.read(part)
+    return out.getvalue(), data
 
 
-def _package(name: str, make: Callable[[Random, int], bytes], part: str, mark: str, put: str) -> Make:
-    """A ZIP with other words in one of its parts, which comes last then; the rest is not packed again."""
+@dataclass(frozen=True, slots=True)
+class _Package:
+    """A ZIP that is a document: which part of it changes, where words go in there, and between what."""
+
+    make: Callable[[Random, int], bytes]
+    part: str
+    mark: str
+    put: str
+
+
+_PACKAGES = {
+    "docx": _Package(
+        documents.docx, "word/document.xml", "<w:body>", "<w:body><w:p><w:r><w:t>{}</w:t></w:r></w:p>"
+    ),
+    "xlsx": _Package(
+        documents.xlsx,
+        "xl/worksheets/sheet1.xml",
+        "</sheetData>",
+        "<row><c t='inlineStr'><is><t>{}</t></is></c></row></sheetData>",
+    ),
+    "odt": _Package(documents.odt, "content.xml", "<office:text>", "<office:text><text:p>{}</text:p>"),
+}
+
+
+def package(name: str, low: int, high: int) -> Make:
+    """A "docx", "xlsx" or "odt" with words of its own in one part, which comes last; the rest stays."""
+    kind = _PACKAGES[name]
 
     def made(stock: Stock, dice: Random) -> bytes:
-        words = put.format(f"{_own(dice)} {dice.choice(stock.lines['prose'])}").encode()
-        rest, item, data = _parted(stock.template(name, make, 2_000, 12_000, dice), part)
+        words = kind.put.format(f"{own(dice)} {dice.choice(stock.lines['prose'])}").encode()
+        rest, data = _parted(stock.template(name, kind.make, low, high, dice), kind.part)
         out = io.BytesIO(rest)
-        with zipfile.ZipFile(out, "a") as package:
-            entry = zipfile.ZipInfo(part, item.date_time)
-            package.writestr(entry, data.replace(mark.encode(), words, 1), zipfile.ZIP_DEFLATED)
+        with zipfile.ZipFile(out, "a") as into:
+            _put(into, kind.part, data.replace(kind.mark.encode(), words, 1))
         return out.getvalue()
 
     return made
 
 
-def _zip(stock: Stock, dice: Random) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as into:
-        for number in range(dice.randint(2, 5)):
-            into.writestr(f"lettre{number}.txt", _text(stock, dice))
-        into.writestr("photo.jpg", _jpeg(stock, dice))
-    return out.getvalue()
+def _put(into: zipfile.ZipFile, name: str, data: bytes) -> None:
+    into.writestr(zipfile.ZipInfo(name, _NOW), data, zipfile.ZIP_DEFLATED)
 
 
-def locked_zip(stock: Stock, dice: Random) -> bytes:
-    """A ZIP with a password (AES), as somebody makes it before mailing."""
-    out = io.BytesIO()
-    with pyzipper.AESZipFile(out, "w", pyzipper.ZIP_DEFLATED, encryption=pyzipper.WZ_AES) as into:
-        into.setpassword(b"correct horse")
-        into.writestr("lettre.txt", _text(stock, dice))
-        into.writestr("resultats.csv", _csv(stock, dice))
-    return out.getvalue()
+def zipped(letter: Make, photo: Make) -> Make:
+    """A ZIP of some letters and a photo."""
+
+    def made(stock: Stock, dice: Random) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as into:
+            for number in range(dice.randint(2, 5)):
+                _put(into, f"lettre{number}.txt", letter(stock, dice))
+            _put(into, "photo.jpg", photo(stock, dice))
+        return out.getvalue()
+
+    return made
 
 
-def _identified(data: bytes, dice: Random) -> bytes:
+def locked_zip(letter: Make, table: Make) -> Make:
+    """A ZIP with a password (AES), as somebody makes it before mailing; its salt comes from no seed."""
+
+    def made(stock: Stock, dice: Random) -> bytes:
+        out = io.BytesIO()
+        with pyzipper.AESZipFile(out, "w", pyzipper.ZIP_DEFLATED, encryption=pyzipper.WZ_AES) as into:
+            into.setpassword(b"correct horse")
+            into.writestr("lettre.txt", letter(stock, dice))
+            into.writestr("resultats.csv", table(stock, dice))
+        return out.getvalue()
+
+    return made
+
+
+def identified(data: bytes, dice: Random) -> bytes:
     """A DICOM file with a SOP instance UID of its own, as long as the old one."""
     found = _UID.search(data)
     if found is None:
@@ -215,7 +280,7 @@ def _identified(data: bytes, dice: Random) -> bytes:
 
 def _native(name: str, low: int, high: int) -> Make:
     def made(stock: Stock, dice: Random) -> bytes:
-        data = _identified(stock.template(name, images.dicom_native, low, high, dice), dice)
+        data = identified(stock.template(name, images.dicom_native, low, high, dice), dice)
         # The pixels stand at the end, square, 16 bits: moved on by some rows.
         at = data.rindex(b"\xe0\x7f\x10\x00OW") + 12
         row = 2 * round(((len(data) - at) / 2) ** 0.5)
@@ -226,7 +291,7 @@ def _native(name: str, low: int, high: int) -> Make:
 
 
 def _dicom_jpeg(stock: Stock, dice: Random) -> bytes:
-    return _identified(stock.template("dicom, JPEG", images.dicom_jpeg, 6_000, 24_000, dice), dice)
+    return identified(stock.template("dicom, JPEG", images.dicom_jpeg, 6_000, 24_000, dice), dice)
 
 
 def transcoded(data: bytes, dice: Random) -> bytes:
@@ -251,23 +316,26 @@ def transcoded(data: bytes, dice: Random) -> bytes:
 
 def _jpeg(stock: Stock, dice: Random) -> bytes:
     data = stock.template("jpeg", images.jpeg, 5_000, 50_000, dice)
-    words = _own(dice).encode()
+    words = own(dice).encode()
     # SOI, then APP0 with its length (JFIF); the comment behind it (T.81 B.2.4.5)
     end = 4 + int.from_bytes(data[4:6], "big")
     return data[:end] + struct.pack(">HH", 0xFFFE, 2 + len(words)) + words + data[end:]
 
 
-def _png(stock: Stock, dice: Random) -> bytes:
-    data = stock.template("png", images.screenshot, 1_500, 8_000, dice)
-    body = b"tEXt" + b"Comment\0" + _own(dice).encode()
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return data[:33] + chunk + data[33:]  # behind IHDR
+def png(make: Callable[[Random, int], bytes], low: int, high: int) -> Make:
+    def made(stock: Stock, dice: Random) -> bytes:
+        data = stock.template("png", make, low, high, dice)
+        body = b"tEXt" + b"Comment\0" + own(dice).encode()
+        chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+        return data[:33] + chunk + data[33:]  # behind IHDR
+
+    return made
 
 
 def _tiff(stock: Stock, dice: Random) -> bytes:
     out = io.BytesIO()
     with Image.open(io.BytesIO(stock.template("tiff", images.tiff, 4_000, 30_000, dice))) as old:
-        old.save(out, "TIFF", description=_own(dice))
+        old.save(out, "TIFF", description=own(dice))
     return out.getvalue()
 
 
@@ -275,44 +343,30 @@ def _sqlite(_stock: Stock, dice: Random) -> bytes:
     return documents.sqlite(dice, dice.randrange(20_000, 120_000))
 
 
-_DOCX = _package(
-    "docx", documents.docx, "word/document.xml", "<w:body>", "<w:body><w:p><w:r><w:t>{}</w:t></w:r></w:p>"
-)
-_XLSX = _package(
-    "xlsx",
-    documents.xlsx,
-    "xl/worksheets/sheet1.xml",
-    "</sheetData>",
-    "<row><c t='inlineStr'><is><t>{}</t></is></c></row></sheetData>",
-)
-_ODT = _package("odt", documents.odt, "content.xml", "<office:text>", "<office:text><text:p>{}</text:p>")
-
+_TEXT, _CSV = text(400, 8_000), csv(600, 16_000)
 KINDS: tuple[Kind, ...] = (
-    Kind("text", "txt", "Courriers", 15, _text, grows=True),
-    Kind("hl7v2", "hl7", "Laboratoire", 18, _hl7),
-    Kind("csv", "csv", "Laboratoire", 7, _csv, grows=True),
-    Kind("xml", "xml", "Laboratoire", 4, _xml),
-    Kind("cda", "xml", "Comptes rendus", 6, _cda),
-    Kind("rtf", "rtf", "Courriers", 6, _rtf),
-    Kind("html", "html", "Comptes rendus", 3, _html),
-    Kind("log", "log", "Bureau", 4, _log(1_000, 20_000), grows=True),
-    Kind("log, large", "log", "Bureau", 0.03, _log(1 << 20, 5 << 20), grows=True),
-    Kind("eml", "eml", "Courriers", 4, _eml),
-    Kind("docx", "docx", "Courriers", 2, _DOCX),
-    Kind("xlsx", "xlsx", "Bureau", 4, _XLSX),
-    Kind("odt", "odt", "Courriers", 3, _ODT),
-    Kind("pdf", "pdf", "Comptes rendus", 9, _pdf("pdf", documents.pdf, 2_000, 12_000)),
-    Kind(
-        "pdf, scanned", "pdf", "Comptes rendus", 0.05, _pdf("scan", documents.pdf_scanned, 200_000, 900_000)
-    ),
+    Kind("text", "txt", "Courriers", 15, _TEXT, grows=True),
+    Kind("hl7v2", "hl7", "Laboratoire", 18, hl7(600, 4_000)),
+    Kind("csv", "csv", "Laboratoire", 7, _CSV, grows=True),
+    Kind("xml", "xml", "Laboratoire", 4, xml(600, 12_000)),
+    Kind("cda", "xml", "Comptes rendus", 6, cda(500, 6_000)),
+    Kind("rtf", "rtf", "Courriers", 6, rtf(600, 10_000)),
+    Kind("html", "html", "Comptes rendus", 3, html(600, 10_000)),
+    Kind("log", "log", "Bureau", 4, log(1_000, 20_000), grows=True),
+    Kind("log, large", "log", "Bureau", 0.03, log(1 << 20, 5 << 20), grows=True),
+    Kind("eml", "eml", "Courriers", 4, eml(3_000, 12_000)),
+    Kind("docx", "docx", "Courriers", 2, package("docx", 2_000, 12_000)),
+    Kind("xlsx", "xlsx", "Bureau", 4, package("xlsx", 2_000, 12_000)),
+    Kind("odt", "odt", "Courriers", 3, package("odt", 2_000, 12_000)),
+    Kind("pdf", "pdf", "Comptes rendus", 9, pdf("pdf", documents.pdf, 2_000, 12_000)),
+    Kind("pdf, scanned", "pdf", "Comptes rendus", 0.05, pdf("scan", documents.pdf_scanned, 200_000, 900_000)),
     Kind("dicom, native", "dcm", "Imagerie", 4, _native("dicom", 8_000, 60_000)),
     Kind("dicom, large", "dcm", "Imagerie", 0.03, _native("dicom, large", 1 << 20, 3 << 20)),
     Kind("dicom, JPEG", "dcm", "Imagerie", 2, _dicom_jpeg),
     Kind("jpeg", "jpg", "Photos", 4.5, _jpeg),
-    Kind("png", "png", "Photos", 1.5, _png),
+    Kind("png", "png", "Photos", 1.5, png(images.screenshot, 1_500, 8_000)),
     Kind("tiff", "tif", "Photos", 0.7, _tiff),
     Kind("sqlite", "sqlite", "Bureau", 0.2, _sqlite),
-    Kind("zip", "zip", "Bureau", 1, _zip),
-    Kind("zip, password", "zip", "Bureau", 0.4, locked_zip),
+    Kind("zip", "zip", "Bureau", 1, zipped(_TEXT, _jpeg)),
+    Kind("zip, password", "zip", "Bureau", 0.4, locked_zip(_TEXT, _CSV)),
 )
-BY_NAME = {kind.name: kind for kind in KINDS}

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +14,16 @@ from marks import Marking, Marks, rows
 from rivals import Rival, rivals
 
 Said = Callable[[str], None]
+PARTS = ("plan", "reads", "further", "peers")
+"""What can be measured beside `vigie timeline` itself; all but the plan need restic."""
 
 
 @dataclass(slots=True)
 class Trial:
     """Everything that was measured on one repository."""
 
+    name: str
+    """Of the folder: sizes, source, files and snapshots."""
     files: int
     """Documents in the newest snapshot."""
     snapshots: int
@@ -42,18 +46,17 @@ def tried(
     built: Built,
     truth: Truth,
     said: Said,
-    *,
-    plan: bool = True,
-    trace: bool = True,
-    further: bool = True,
-    peers: bool = True,
+    parts: Collection[str] = PARTS,
 ) -> Trial:
-    """Measure it. The page cache is as it happens to be: warm, right after building."""
+    """Measure it: the timeline, and those of `PARTS` that are wanted and can be had.
+
+    The page cache is as it happens to be: warm, right after building.
+    """
     with tempfile.TemporaryDirectory(dir=built.place, prefix="trial-") as folder:
         work = Path(folder)
         out = work / "said"
         marking = Marking(truth)
-        bill = measured(timeline(built.repository, work / "state"), out, fine=FOUND)
+        bill = measured(timeline(built.repository, work / "state", built.source), out, fine=FOUND)
         summary: dict[str, object] = {}
         with open(out, encoding="utf-8") as lines:
             marking.timeline(rows(lines), detailed=_can_list())
@@ -64,30 +67,32 @@ def tried(
         newest = len(truth.snapshots) - 1
         files = sum(one.at(newest) is not None for one in truth.documents)
         contents = sum(len(one.contents) for one in truth.documents)
-        trial = Trial(files, newest + 1, contents, marking.marks, bill, summary, detailed=_can_list())
-        if plan:
-            command = vigie(
-                "recover", f"restic:{built.repository}", "--plan", "--json", "--state", str(work / "p")
-            )
+        trial = Trial(
+            built.place.name, files, newest + 1, contents, marking.marks, bill, summary, detailed=_can_list()
+        )
+        native = built.source == "restic"
+        if "plan" in parts:
+            source = f"{built.source}:{built.repository}"
+            command = vigie("recover", source, "--plan", "--json", "--state", str(work / "p"))
             trial.plan = measured(command, out, fine=FOUND)
             with open(out, encoding="utf-8") as lines:
                 marking.recovery(rows(lines))
             said(f"vigie recover --plan: {trial.plan.seconds:.1f} s")
-        if trace:
+        if "reads" in parts and native:
             trial.reads = traced(timeline(built.repository, work / "t"), built, truth)
             said(f"bytes counted: {trial.reads.share:.2%} of the packs")
-        if further:
+        if "further" in parts and native:
             trial.further = _further(built, truth, work)
             said(f"one more snapshot: {trial.further[1].seconds:.1f} s")
-        if peers:
+        if "peers" in parts and native:
             trial.rivals = tuple(rivals(built, truth, work, said))
     return trial
 
 
-def timeline(repository: Path, state: Path) -> list[str]:
+def timeline(repository: Path, state: Path, source: str = "restic") -> list[str]:
     """The command line, with a row for each document where the program can give one."""
     more = ["--files"] if _can_list() else []
-    return vigie("timeline", f"restic:{repository}", "--json", "--state", str(state), *more)
+    return vigie("timeline", f"{source}:{repository}", "--json", "--state", str(state), *more)
 
 
 def _can_list() -> bool:

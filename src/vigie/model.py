@@ -255,6 +255,8 @@ class Attributes:
     uid: int
     gid: int
     mtime_ns: int
+    extended: tuple[tuple[str, bytes], ...] = ()
+    """Extended attributes (xattr(7)) by name, as the kernel gives and takes them; ACLs are two of these."""
 
 
 @dataclass(frozen=True, slots=True)

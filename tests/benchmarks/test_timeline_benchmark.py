@@ -1,13 +1,11 @@
-import importlib
 import io
 import json
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 import docx
@@ -19,25 +17,7 @@ from vigie.judge import examine
 from vigie.model import State, Version
 from vigie.sources.restic import ResticSource
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-FOLDERS = (BENCHMARKS / "timeline", BENCHMARKS / "verdicts")
-MODULES = ("bill", "building", "ledger", "life", "marks", "projection", "raid", "share", "stock", "trial")
 FILES, SNAPSHOTS = 300, 6
-
-
-@pytest.fixture(scope="module")
-def bench() -> Iterator[Any]:
-    """The modules of the benchmark, which is a folder of scripts and no package."""
-    before = set(sys.modules)
-    sys.path[:0] = map(str, FOLDERS)
-    try:
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in MODULES})
-    finally:
-        for folder in FOLDERS:
-            sys.path.remove(str(folder))
-        for name in set(sys.modules) - before:
-            if str(getattr(sys.modules[name], "__file__", "")).startswith(str(BENCHMARKS)):
-                del sys.modules[name]
 
 
 @pytest.fixture(scope="module")
@@ -79,21 +59,21 @@ def test_what_every_kind_makes_is_healthy_and_like_no_other(bench: Any, kinds: A
 
 def test_transcoding_and_compacting_leave_healthy_files(bench: Any, kinds: Any) -> None:
     dice = Random(3)
-    native = bench.stock.BY_NAME["dicom, native"].make(kinds, dice)
+    native = kinds.by_name["dicom, native"].make(kinds, dice)
     syntaxes = set()
     for _ in range(8):
         data = bench.stock.transcoded(native, dice)
         syntaxes.add(data[:1000].partition(b"1.2.840.10008.1.2.4.")[2][:2])
         assert examine(Bytes(data), "a.dcm").verdict.state is State.INTACT
     assert syntaxes == {b"90", b"50"}
-    database = bench.stock.BY_NAME["sqlite"].make(kinds, dice)
+    database = kinds.by_name["sqlite"].make(kinds, dice)
     compacted = bench.life.vacuumed(database)
     assert len(compacted) < len(database)
     assert examine(Bytes(compacted), "a.sqlite").verdict.state is State.INTACT
 
 
-def test_an_office_file_still_opens(bench: Any, kinds: Any) -> None:
-    data = bench.stock.BY_NAME["docx"].make(kinds, Random(4))
+def test_an_office_file_still_opens(kinds: Any) -> None:
+    data = kinds.by_name["docx"].make(kinds, Random(4))
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         assert package.testzip() is None
     assert docx.Document(io.BytesIO(data)).paragraphs[0].text.startswith("dossier ")
@@ -317,7 +297,7 @@ def test_a_command_is_watched(bench: Any, tmp_path: Path) -> None:
 def test_a_line_through_the_sizes(bench: Any) -> None:
     def trial(files: int) -> Any:
         bill = bench.bill.Bill(2.0 + files / 1000, 0.0, 1000 * files, 0)
-        return bench.trial.Trial(files, 60, 2 * files, bench.marks.Marks(), bill, {}, True)
+        return bench.trial.Trial("name", files, 60, 2 * files, bench.marks.Marks(), bill, {}, True)
 
     fitted = bench.projection.projected([trial(n) for n in (25_000, 50_000, 100_000)])
     assert fitted.seconds == pytest.approx(2 + 1_000_000 * 2.5 / 2 / 1000)

@@ -1,5 +1,6 @@
 """Repositories made by the stock restic and borg, once a session; some served by the stock rclone."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -7,8 +8,16 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 PASSWORD = "correct horse battery staple"
 
@@ -158,6 +167,68 @@ def snapshots_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool
         return top
 
     return make
+
+
+@pytest.fixture(scope="session")
+def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], tuple[str, Path]]]:
+    """Serve a folder by `rclone serve sftp`: gives user, host and port, and a home whose key opens it."""
+    if not shutil.which("rclone"):
+        pytest.skip("rclone is not installed")
+    children: list[subprocess.Popen[bytes]] = []
+
+    def start(place: Path) -> tuple[str, Path]:
+        top = tmp_path_factory.mktemp("sftp")
+        ssh = top / "home" / ".ssh"
+        ssh.mkdir(parents=True)
+        host, user = _ssh_key(top / "host"), _ssh_key(ssh / "id_ed25519")
+        (top / "authorized").write_text(f"{user}\n")
+        keys = ["--key", str(top / "host"), "--authorized-keys", str(top / "authorized")]
+        with (top / "log").open("wb") as stderr:
+            child = subprocess.Popen(
+                ["rclone", "serve", "sftp", "--addr", "127.0.0.1:0", "--read-only", *keys, str(place)],
+                stderr=stderr,
+            )
+        children.append(child)
+        for _ in range(500):
+            if found := re.search(r"listening on (127\.0\.0\.1):(\d+)", (top / "log").read_text()):
+                (ssh / "known_hosts").write_text(f"[{found[1]}]:{found[2]} {host}\n")
+                return f"vigie@{found[1]}:{found[2]}", top / "home"
+            time.sleep(0.02)
+        raise AssertionError((top / "log").read_text())
+
+    yield start
+    for child in children:
+        child.terminate()
+        child.wait(10)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Callable[[Path], str]]:
+    """Serve a folder as S3 does, for the access key id "vigie-id"; gives restic's location of it."""
+    path = Path(__file__).with_name("object_store.py")
+    spec = importlib.util.spec_from_file_location("object_store", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    stores: list[Any] = []
+
+    def start(place: Path) -> str:
+        stores.append(module.ObjectStore(place))
+        return str(stores[-1].location)
+
+    yield start
+    for store in stores:
+        store.shutdown()
+        store.server_close()
+
+
+def _ssh_key(path: Path) -> str:
+    """A new key in that file, for its owner only; gives its public half."""
+    key = Ed25519PrivateKey.generate()
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    path.chmod(0o600)
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
 @pytest.fixture(scope="session")

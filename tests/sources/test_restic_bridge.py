@@ -197,3 +197,59 @@ def test_rclone_is_told_of_certificates_in_its_own_way_and_of_no_secret_of_resti
     assert bridge._inherited({"RCLONE_CA_CERT": "/own.pem", "AWS_CA_BUNDLE": "/aws.pem"}) == {
         "RCLONE_CA_CERT": "/own.pem"
     }
+
+
+def test_a_store_that_refuses_is_not_called_empty(
+    s3: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not shutil.which("rclone"):
+        pytest.skip("rclone is not installed")
+    location = s3(tmp_path)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    for identity, said in (
+        ("somebody else", "refuses or fails"),
+        ("vigie-id", "no restic repository is there"),
+    ):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", identity)
+        with pytest.raises(NoSuchTarget, match=said):
+            ResticSource(location, "pw")
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        ("NewFs: couldn't connect SSH: ssh: handshake failed: knownhosts: key is unknown", "Connect once"),
+        ("couldn't parse known_hosts_file: open /x: no such file or directory", "Connect once"),
+        ("NewFs: couldn't connect SSH: ssh: unable to authenticate", "ssh-add"),
+        ("couldn't connect to ssh-agent: SSH agent requested but", "ssh-add"),
+        ("failed to parse private key file: ssh: this private key is passphrase protected", "ssh-add"),
+        ("didn't find section in config file", "Check the location"),
+    ],
+)
+def test_the_last_words_of_rclone_are_shown_with_a_remedy(
+    program: Callable[[str], None], words: str, remedy: str
+) -> None:
+    line = f'2026/11/24 00:32:51 Failed to create file system for ":sftp:repo": {words}'
+    program(f"print({line!r}, file=sys.stderr); sys.exit(1)")
+    with pytest.raises(NoSuchTarget) as raised:
+        ResticSource("sftp:me@nas:repo", "pw")
+    assert raised.value.subject == "sftp:me@nas:repo"
+    assert raised.value.problem == f"rclone cannot open it: {words.removeprefix('NewFs: ')}"
+    assert remedy in raised.value.remedy
+
+
+def test_the_key_that_ssh_would_take_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+
+    def key(environment: dict[str, str]) -> str | None:
+        found = remote("sftp:nas:repo", environment)
+        assert found is not None
+        return found.environment.get("RCLONE_SFTP_KEY_FILE")
+
+    assert key({}) is None
+    for name in ("id_ed25519", "id_rsa"):
+        (tmp_path / ".ssh" / name).touch()
+        assert key({}) == str(tmp_path / ".ssh" / name)
+    for name in ("SSH_AUTH_SOCK", "RCLONE_SFTP_PASS", "RCLONE_SFTP_KEY_FILE"):
+        assert key({name: "given"}) is None

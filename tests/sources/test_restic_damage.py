@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from vigie.errors import NoSuchTarget, NotPermitted, RepositoryDamaged, Unreadable, WrongPassword
 from vigie.model import Attributes, Entry, Skipped, Version
-from vigie.sources.restic import ResticSource, repository, source, walk
+from vigie.sources import spool
+from vigie.sources.restic import ResticSource, repository, walk
 from vigie.sources.restic.crypto import Key
 from vigie.sources.restic.transport import LocalTransport, Refused, Unreachable
 
@@ -279,6 +280,23 @@ def test_a_bomb_is_refused(forge: Forge) -> None:
         assert "more than it should" in broken(versions(opened)["/bomb"])
 
 
+def test_a_part_of_the_index_that_is_missing_is_said_once(forge: Forge) -> None:
+    root = tree(node("a", ONE), node("b", TWO))
+    forge.pack(root)
+    _, index = forge.pack(ONE)
+    _, other = forge.pack(TWO)
+    forge.snapshot(root)
+    index.unlink()
+    other.unlink()
+    with forge.open() as opened:
+        assert opened.damage == ()
+        assert all("not in the index" in item.reason for item in listed(opened) if isinstance(item, Skipped))
+        assert len(listed(opened)) == 2
+        [said] = opened.damage
+    assert said.path == "index"
+    assert "restic repair index" in said.reason
+
+
 def test_a_missing_folder_leaves_its_neighbours(forge: Forge) -> None:
     inner = tree(node("x", ONE))
     root = tree(
@@ -499,7 +517,7 @@ def test_large_files_are_assembled_on_disk_and_leave_nothing(
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
-    monkeypatch.setattr(source, "IN_MEMORY", 100)
+    monkeypatch.setattr(spool, "IN_MEMORY", 100)
     with forge.open() as opened:
         found = versions(opened)["/a"]
         blob = found.entry.open()

@@ -22,6 +22,8 @@ SOURCES = (
     "restic-2-uncompressed",
     "restic-rest",
     "restic-rclone",
+    "restic-sftp",
+    "restic-s3",
     "borg",
     "borg-lz4-encrypted",
     "snapshots-hardlinks",
@@ -32,7 +34,9 @@ SOURCES = (
 def digest(folder: Path) -> str:
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        found.update(os.fsencode(path) + (path.read_bytes() if path.is_file() else b""))
+        status = path.lstat()
+        found.update(os.fsencode(path) + b"%d %d" % (status.st_mode, status.st_mtime_ns))
+        found.update(path.read_bytes() if path.is_file() else b"")
     return found.hexdigest()
 
 
@@ -71,6 +75,17 @@ def source(name: str, place: Path, password: str, request: pytest.FixtureRequest
         location = f"rclone:store:{place}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RCLONE_CONFIG_STORE_TYPE", "local")
+        if name == "restic-sftp":
+            sftp: Callable[[Path], tuple[str, Path]] = request.getfixturevalue("sftp")
+            server, home = sftp(place.parent)
+            location = f"sftp://{server}/{place.name}"
+            patch.setenv("HOME", str(home))
+            patch.delenv("SSH_AUTH_SOCK", raising=False)
+        elif name == "restic-s3":
+            s3: Callable[[Path], str] = request.getfixturevalue("s3")
+            location = s3(place)
+            patch.setenv("AWS_ACCESS_KEY_ID", "vigie-id")
+            patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         with ResticSource(location, password) as opened:
             yield opened
 

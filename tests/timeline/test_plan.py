@@ -112,11 +112,13 @@ def test_whatever_the_backups_say(told: Told, moments: list[dict[str, str]]) -> 
     named = restored | {item.path for item in made.lost}
     assert all(c.verdict.state is not State.ENCRYPTED for c in made.choices)
     assert not restored & {item.path for item in made.lost}
-    assert named <= {document.path for document in timeline.documents}
+    orphans = timeline.became.orphans
+    assert orphans <= {document.path for document in timeline.leftovers}
+    assert named <= {document.path for document in timeline.documents} | orphans
     # Nothing that is in the newest snapshot is silently left out.
     newest = set(moments[-1]) if moments else set()
     assert newest <= named | {document.path for document in timeline.leftovers}
-    assert timeline.affected <= len(timeline.documents)
+    assert timeline.affected <= len(timeline.documents) + len(orphans)
 
 
 def test_the_nearest_thing_to_a_healthy_version(told: Told) -> None:

@@ -19,7 +19,7 @@ from vigie.ui.report.words import ENGLISH, FRENCH, LIMITS
 from vigie.watch.folder_events import FolderEvents
 
 VOID = {"meta", "input", "link", "br", "img", "hr"}
-HOSTILE = "x\"'><script>alert(1)</script>&\u202ecod.exe\udcff\x1b[31m\n.pdf"
+HOSTILE = "x\ud800\"'><script>alert(1)</script>&\u202ecod.exe\udcff\x1b[31m\n.pdf"
 
 
 class Reader(HTMLParser):
@@ -140,7 +140,7 @@ def test_whatever_comes_from_outside_is_escaped(story: Story) -> None:
     assert reader.tags["script"] == 0
     assert "<script" not in html
     assert html.encode()  # nothing is left that is not text
-    for raw in ("\u202e", "\x1b", "\udcff"):
+    for raw in ("\u202e", "\x1b", "\udcff", "\ud800"):
         assert raw not in html
     assert "<script>alert(1)</script>" in reader.shown["fr"]
     assert "\\u202ecod.exe\\xff\\x1b[31m\\n.pdf" in reader.shown["fr"]

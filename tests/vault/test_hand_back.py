@@ -21,7 +21,8 @@ from vigie.vault import destination as destination_module
 from vigie.vault.manifest import NAME, Manifest
 from vigie.vault.manifest_check import check_manifest
 from vigie.vault.manifest_key import signing_key
-from vigie.vault.recover import _one_by_one, hand_back
+from vigie.vault.recover import hand_back
+from vigie.vault.second_look import one_by_one
 
 
 class Opened(ResticSource):
@@ -60,7 +61,7 @@ class Bench:
             made = self.planned(source)
             steps = ordered(made, nearest=nearest)
             with Destination(str(self.to)) as destination, Manifest(destination, self.key, {}) as manifest:
-                judging = _one_by_one(judge or self.judge)
+                judging = one_by_one(judge or self.judge)
                 coming = hand_back(
                     steps,
                     made.lost,

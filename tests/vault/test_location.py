@@ -57,3 +57,24 @@ def test_a_folder_of_snapshots(tmp_path: Path) -> None:
     (tmp_path / "2026-11-03").mkdir()
     with source_of(f"snapshots:{tmp_path}", VaultSettings()) as source:
         assert [snapshot.id for snapshot in source.snapshots()] == ["2026-11-03"]
+
+
+@pytest.mark.parametrize("given", ["restic", "restic:local", "borg", "snapshots"])
+def test_a_repository_of_kopia_is_called_one(tmp_path: Path, given: str) -> None:
+    (tmp_path / "kopia.repository.f").touch()
+    with pytest.raises(NoSuchTarget, match="repository of kopia") as error:
+        source_of(f"{given}:{tmp_path}", VaultSettings())
+    assert "snapshots:" in error.value.remedy
+
+
+@pytest.mark.parametrize("given", ["restic", "snapshots"])
+def test_a_repository_of_borg_is_not_taken_for_another(tmp_path: Path, given: str) -> None:
+    (tmp_path / "config").write_bytes(b"[repository]\nversion = 1\n")
+    with pytest.raises(NoSuchTarget, match="repository of borg") as error:
+        source_of(f"{given}:{tmp_path}", VaultSettings())
+    assert error.value.remedy == f"Write borg:{tmp_path}"
+
+
+def test_a_repository_of_restic_is_no_folder_of_snapshots(repository: Path) -> None:
+    with pytest.raises(NoSuchTarget, match="repository of restic"):
+        source_of(f"snapshots:{repository}", VaultSettings())

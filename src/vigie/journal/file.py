@@ -3,9 +3,10 @@
 import os
 import sqlite3
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from vigie.errors import DiskFull, JournalBroken, NotPermitted, StateInUse, VigieError
 
@@ -46,6 +47,24 @@ class StateFile:
     def wait_at_most(self, seconds: float) -> None:
         """How long to wait for another process that holds the file; `BUSY_SECONDS` unless said."""
         self._db.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
+    def _all(self, statement: str, values: tuple[object, ...]) -> list[Any]:
+        try:
+            return self._db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise explain(self.path, error) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            self._db.rollback()
+            if isinstance(error, sqlite3.Error):
+                raise explain(self.path, error) from error
+            raise
 
 
 def _connect(path: Path, schema: str) -> sqlite3.Connection:

@@ -8,16 +8,14 @@ those of encrypted files too.
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vigie import __version__
 from vigie.errors import JournalBroken
-from vigie.journal.file import StateFile, explain
+from vigie.journal.file import StateFile
 from vigie.model import Basis, Pattern, Period, Range, State, Verdict
 
 RULES = 2
@@ -199,21 +197,3 @@ class Judged(StateFile):
             known = made.lastrowid
             assert known is not None  # noqa: S101 - what an INSERT leaves
         return known
-
-    def _all(self, statement: str, values: tuple[object, ...]) -> list[Any]:
-        try:
-            return self._db.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
-            raise explain(self.path, error) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except BaseException as error:
-            self._db.rollback()
-            if isinstance(error, sqlite3.Error):
-                raise explain(self.path, error) from error
-            raise

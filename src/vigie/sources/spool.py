@@ -46,7 +46,7 @@ def _memory() -> int:
 def _disk(size: int) -> int:
     room = os.statvfs(tempfile.gettempdir())
     if size > room.f_bavail * room.f_frsize // 2:
-        # Half is left to others.
+        # Half is left to others: what lists one blob a million times must not fill the disk.
         raise Unreadable(f"{size} bytes are too many to put together in {tempfile.gettempdir()}")
     # It has no name any more once it is open: nothing is left behind however we end.
     with tempfile.TemporaryFile() as file:

@@ -1,11 +1,12 @@
 """What the attack did to each document: since when, what stands there now, which snapshot holds it clean."""
 
+import heapq
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vigie.model import Snapshot, State
-from vigie.timeline.document import Document, folder_of, origin
+from vigie.timeline.document import Document, Sighting, folder_of
 from vigie.timeline.retention import clean_in
 from vigie.timeline.story import Timeline
 
@@ -15,14 +16,19 @@ class Affected:
     """One document that was encrypted, spoilt or taken away."""
 
     document: Document
+    """Known by the name that the attack gave it where no backup has another."""
     hit: Snapshot
     """The oldest snapshot that shows it."""
     clean: Snapshot | None
     """The newest snapshot that holds its last clean content."""
     now: str
-    """What it was made into: another path, its own where it was overwritten, nothing where it vanished."""
+    """What it was made into: another path, its own where it was overwritten; empty where it vanished, and
+    where it is one of several that came and have its size."""
     sure: bool
-    """Whether bytes were seen or measured that say so; otherwise it only vanished, or cannot be read."""
+    """Whether bytes were seen or measured that say so, or it is accounted for among what came as it went;
+    otherwise it only vanished, or cannot be read."""
+    shown: Sighting | None = None
+    """What shows it; None where nothing is there to be looked at."""
 
 
 _SWEPT = 0.5
@@ -32,23 +38,19 @@ _SOME = 3
 
 def affected(timeline: Timeline) -> Iterator[Affected]:
     """Every document that was hit, in path order; those that were repaired since are among them."""
-    known = {document.path for document in timeline.documents}
-    successors: dict[str, Document] = {}
-    for leftover in timeline.leftovers:
-        if owner := origin(leftover.path, known):
-            successors.setdefault(owner, leftover)
-    swept = _swept(timeline, successors)
-    for document in timeline.documents:
-        successor = successors.get(document.path)
-        number = document.hit
-        if number < 0 and successor is not None and successor.first >= document.first:
-            number = successor.first
-        sure = number >= 0
-        if number < 0 and document.path in timeline.vanished and _place(document) in swept:
-            number = document.gone
-        spoilt = document.state in (State.DAMAGED, State.UNKNOWN, State.SKIPPED)
-        if number < 0 and spoilt and document.intact is not None:
-            number = document.sightings[-1].number
+    leftovers = {leftover.path: leftover for leftover in timeline.leftovers}
+    orphans = (one for one in timeline.leftovers if one.path in timeline.became.orphans)
+    swept = _swept(timeline)
+    for document in heapq.merge(timeline.documents, orphans, key=lambda one: one.path):
+        heir = timeline.became.heirs.get(document.path)
+        successor = leftovers.get(heir or "")
+        number, sure = document.hit, True
+        if document.path in leftovers:
+            number = document.first
+        elif number < 0 and heir is not None:
+            number = successor.first if successor else document.gone
+        elif number < 0:
+            sure, number = False, _presumably(timeline, document, swept)
         if number < 0:
             continue
         clean = next(clean_in(timeline, document), None)
@@ -62,28 +64,33 @@ def affected(timeline: Timeline) -> Iterator[Affected]:
             None if clean is None else timeline.rows[clean].snapshot,
             now,
             sure,
+            _at(document, number) or (_at(successor, number) if successor else None),
         )
 
 
-def _swept(timeline: Timeline, successors: dict[str, Document]) -> set[tuple[str, int]]:
+def _presumably(timeline: Timeline, document: Document, swept: set[tuple[str, int]]) -> int:
+    """The snapshot that may show it hit although no byte says so; -1 for none."""
+    if document.path in timeline.vanished and (folder_of(document.path), document.gone) in swept:
+        return document.gone
+    spoilt = document.state in (State.DAMAGED, State.UNKNOWN, State.SKIPPED)
+    return document.sightings[-1].number if spoilt and document.intact is not None else -1
+
+
+def _at(document: Document, number: int) -> Sighting | None:
+    """What of it came with a snapshot."""
+    return next((sighting for sighting in document.sightings if sighting.number == number), None)
+
+
+def _swept(timeline: Timeline) -> set[tuple[str, int]]:
     """Folders, and numbers of snapshots, in which documents vanish as users do not delete them.
 
     Either what nobody can recognise came into the folder at the same time, or half of the folder is gone.
     """
-    named = {leftover.path for leftover in successors.values()}
-    began = len(timeline.rows) if timeline.began is None else timeline.began
-    swept = {
-        (folder_of(d.path), d.first)
-        for d in (*timeline.documents, *timeline.leftovers)
-        if d.first >= began and d.path not in named and State.INTACT not in d.states
-    }
     held = Counter(folder_of(d.path) for d in timeline.documents if d.path not in timeline.gone)
     lost = Counter(
-        _place(d) for d in timeline.documents if d.path in timeline.vanished and d.path not in successors
+        (folder_of(d.path), d.gone)
+        for d in timeline.documents
+        if d.path in timeline.vanished and d.path not in timeline.became.heirs
     )
-    swept |= {place for place, n in lost.items() if n >= max(_SOME, _SWEPT * held[place[0]])}
-    return swept
-
-
-def _place(document: Document) -> tuple[str, int]:
-    return folder_of(document.path), document.gone
+    half = {place for place, n in lost.items() if n >= max(_SOME, _SWEPT * held[place[0]])}
+    return half | timeline.became.unsettled

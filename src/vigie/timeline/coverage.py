@@ -37,7 +37,6 @@ def one_machine(snapshots: Iterable[Snapshot], host: str | None, subject: str) -
     chosen = tuple(snapshot for snapshot in every if host in (None, snapshot.host))
     if not chosen:
         problem = f"no snapshot of the machine {host}" if host and every else "no snapshot is in it"
-        raise NoSuchTarget(
-            subject, problem, f"There are: {', '.join(hosts)}" if every else "vigie vault keep"
-        )
+        gone = "Is it the right one? If so, its snapshots were taken away: look for a copy of it."
+        raise NoSuchTarget(subject, problem, f"There are: {', '.join(hosts)}" if every else gone)
     return chosen

@@ -9,6 +9,9 @@ from vigie.model import Skipped, Snapshot, State, Verdict, Version
 RANDOM = 0.9
 """Share of random blocks from which a file of unknown format may be an encrypted one under a new name."""
 
+ENDINGS = 32
+"""Endings of a name that are looked behind: a name may be nothing but dots."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
@@ -108,12 +111,15 @@ def origin(path: str, known: Container[str]) -> str | None:
 
     The longest known one is meant, so that `a.pdf.old.locked` is `a.pdf.old` where both exist.
     """
-    return next((shorter for shorter in _shorter(path) if shorter in known), None)
+    return next((shorter for shorter in shorter_names(path) if shorter in known), None)
 
 
-def _shorter(path: str) -> Iterator[str]:
+def shorter_names(path: str) -> Iterator[str]:
+    """The path without its last ending, without the last two, and so on, `ENDINGS` times."""
     start = path.rfind("/") + 1
     dot = path.rfind(".")
-    while dot > start:
+    for _ in range(ENDINGS):
+        if dot <= start:
+            return
         yield path[:dot]
         dot = path.rfind(".", 0, dot)

@@ -6,9 +6,11 @@
 | none intact, unknown or damaged ones before the onset     | the newest of these, said to be unverified  |
 | anything else                                             | nothing: unrecoverable, and why             |
 | gone before the onset                                     | nothing: its user deleted it                |
-| gone since, and its bytes lie intact under another path   | nothing: its user moved it                  |
+| gone since, as its bytes came under another path          | nothing: its user moved it                  |
+| never there but as what an attack left                    | nothing: unrecoverable, and why             |
 """
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -73,22 +75,18 @@ class Plan:
 
 def plan(timeline: Timeline) -> Plan:
     """Choose a version of every document that is there, or is gone since the attack began."""
-    here: list[Choice] = []
-    missing: list[Choice] = []
+    choices: list[Choice] = []
     lost: list[Lost] = []
-    for document in timeline.documents:
+    orphans = (one for one in timeline.leftovers if one.path in timeline.became.orphans)
+    for document in heapq.merge(timeline.documents, orphans, key=lambda one: one.path):
         if document.path in timeline.gone:
             continue
         chosen = _choose(document, vanished=document.path in timeline.vanished)
         if isinstance(chosen, Lost):
             lost.append(chosen)
-        elif chosen.why is Why.VANISHED:
-            missing.append(chosen)
         else:
-            here.append(chosen)
-    contents = {choice.version.content for choice in here} - {""}
-    here += [choice for choice in missing if choice.version.content not in contents]
-    return Plan(tuple(sorted(here, key=lambda choice: choice.path)), tuple(lost))
+            choices.append(chosen)
+    return Plan(tuple(choices), tuple(lost))
 
 
 def _choose(document: Document, *, vanished: bool) -> Choice | Lost:

@@ -9,13 +9,13 @@ the onset only when nothing else is.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from vigie.formats import by_name
 from vigie.model import Gone, Skipped, Snapshot, State, Verdict, Version
 from vigie.timeline.coverage import below, covers
-from vigie.timeline.document import Document, folder_of, identity, is_random, origin
+from vigie.timeline.document import Document, folder_of, identity, is_random
+from vigie.timeline.successors import Successors, successors
 
 SWAPPED = 3
 """Files of one folder that must vanish while as many random ones come, to be an attack and not a tidy-up."""
@@ -88,9 +88,11 @@ class Timeline:
     vanished: frozenset[str]
     """Paths that are gone from the newest snapshot that should hold them, since the onset."""
     gone: frozenset[str]
-    """Paths that were gone before it began: somebody deleted them."""
+    """Paths that were gone before it began, or moved since: that was their users."""
     affected: int
     """Documents that are encrypted, damaged, unreadable or vanished, and were healthy once or are lost."""
+    became: Successors
+    """What became of those that are gone, and which leftovers no backup has as documents."""
     notes: tuple[str, ...] = ()
 
 
@@ -165,14 +167,17 @@ class Story:
 
     def end(self) -> Timeline:
         """What the snapshots say together."""
-        leftovers, owners = self._leftovers()
-        documents = [self._documents[path] for path in sorted(self._documents) if path not in leftovers]
-        vanished, gone, affected = set(), set(), 0
+        became = successors(self._documents, self._began, max(1, len(self._series)))
+        documents = [
+            self._documents[path] for path in sorted(self._documents) if path not in became.leftovers
+        ]
+        vanished, gone, affected = set(), set(), len(became.orphans)
         for document in documents:
             if document.gone >= 0:
                 since_onset = self._began is not None and document.gone >= self._began
                 never_read = document.states == {State.SKIPPED}
-                if never_read or not (since_onset or document.path in owners):
+                taken = (since_onset and document.path not in became.moved) or document.path in became.heirs
+                if never_read or not taken:
                     gone.add(document.path)
                     continue
                 vanished.add(document.path)
@@ -184,13 +189,14 @@ class Story:
         return Timeline(
             rows=tuple(self._rows),
             documents=tuple(documents),
-            leftovers=tuple(self._documents[path] for path in sorted(leftovers)),
+            leftovers=tuple(self._documents[path] for path in sorted(became.leftovers)),
             began=self._began,
             last_clean=last_clean,
             first_hit=first_hit,
             vanished=frozenset(vanished),
             gone=frozenset(gone),
             affected=affected,
+            became=became,
             notes=tuple(self._notes),
         )
 
@@ -243,58 +249,12 @@ class Story:
         emptied = Counter(map(folder_of, lost))
         return any(min(count, emptied[folder]) >= SWAPPED for folder, count in fresh.items())
 
-    def _leftovers(self) -> tuple[set[str], set[str]]:
-        """What an attack made of documents, and the vanished paths it was made of."""
-        leftovers: set[str] = set()
-        owners: set[str] = set()
-        for path, document in self._documents.items():
-            came = self._began is not None and document.first >= self._began
-            struck = document.hit == document.first or document.random
-            if State.INTACT in document.states or not (struck or came):
-                continue
-            if came and struck and not _promises(path):
-                leftovers.add(path)
-            owner = origin(path, self._documents)
-            if owner is None or not (came or document.hit >= 0):
-                continue
-            original = self._documents[owner]
-            # Deleted before the longer name came: that was its user, and this is another file.
-            if original.first > document.first or 0 <= original.gone < document.first:
-                continue
-            missing = original.gone >= 0
-            if (missing or came) and (struck or original.gone == document.first):
-                leftovers.add(path)
-                if missing:
-                    owners.add(owner)
-        return leftovers.union(self._swapped(owners)), owners - leftovers
-
-    def _swapped(self, owners: set[str]) -> Iterator[str]:
-        """What nobody can tell and came into a folder in which no fewer files vanished at the same time."""
-        if self._began is None:
-            return
-        lost: Counter[tuple[str, int]] = Counter()
-        came: dict[tuple[str, int], list[str]] = {}
-        for path, document in self._documents.items():
-            if document.gone >= self._began and path not in owners:
-                lost[folder_of(path), document.gone] += 1
-            if document.first >= self._began and document.states == {State.UNKNOWN}:
-                came.setdefault((folder_of(path), document.first), []).append(path)
-        for place, paths in came.items():
-            if len(paths) <= lost[place]:
-                yield from paths
-
     def _onset(self) -> tuple[Snapshot | None, Snapshot | None]:
         hit = self._began
         if hit is None:
             hit = next((number for number, row in enumerate(self._rows) if row.encrypted), None)
         whole = [row.snapshot for row in self._rows[:hit] if not row.unread]
         return (whole[-1] if whole else None), (None if hit is None else self._rows[hit].snapshot)
-
-
-def _promises(path: str) -> bool:
-    """Whether its name says what it is, as the names do that people and programs give."""
-    promise = by_name(path)
-    return promise is not None and promise.firm
 
 
 def _path(item: Version | Skipped) -> str:

@@ -5,6 +5,7 @@ from vigie.vault.history import History, told
 from vigie.vault.keep import Kept, keep
 from vigie.vault.location import repository_of, source_of
 from vigie.vault.password import password_of
+from vigie.vault.recall import Recall
 from vigie.vault.recover import Handed, Outcome, Recovery, recover
 from vigie.vault.repository import Listed, init, restore, snapshots, verify
 from vigie.vault.restic import Restic
@@ -19,6 +20,7 @@ __all__ = [
     "Kept",
     "Listed",
     "Outcome",
+    "Recall",
     "Recovery",
     "Restic",
     "init",

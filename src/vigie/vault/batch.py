@@ -25,8 +25,8 @@ class Item:
     """One document on its way."""
 
     __slots__ = (
-        *("again", "choice", "compare", "kept", "fd", "given", "handed", "place", "sha256", "stamp", "step"),
-        *("sum", "wanted"),
+        *("again", "choice", "compare", "fd", "given", "handed", "kept", "lacking", "place", "sha256"),
+        *("stamp", "step", "sum", "wanted"),
     )
 
     def __init__(self, choice: Choice, step: str) -> None:
@@ -44,6 +44,8 @@ class Item:
         self.sha256 = ""
         self.kept: list[bytes] | None = []
         """The bytes that were written, until they were read back; None of a large file."""
+        self.lacking: tuple[str, ...] = ()
+        """Extended attributes that it could not be given."""
         self.handed: Handed | None = None
         self.again = False
         """Whether an older version is tried in its place."""
@@ -84,6 +86,7 @@ class Item:
             self.sha256 if outcome in (Outcome.RESTORED, Outcome.ALREADY, Outcome.NEAREST) else "",
             reason,
             self.step,
+            lacking=self.lacking if outcome in (Outcome.RESTORED, Outcome.NEAREST) else (),
         )
         self.kept = None
 
@@ -111,6 +114,8 @@ class Batch:
     to_judge: list[Item] = field(default_factory=list)
     judged: Future[list[Verdict]] | None = None
     """Of `to_judge`, in order."""
+    landed: Future[None] | None = None
+    """Done when all of it is on the disk and was read back."""
 
     def add(self, item: Item) -> None:
         """Take in an item all of whose bytes came."""
@@ -123,6 +128,10 @@ class Batch:
         if len(self.items) >= FILES or self.bulk >= BULK:
             return True
         return bool(self.items) and time.monotonic() - self.since > AGE
+
+    def told(self) -> list[Handed]:
+        """What became of each, but of those in whose place an older version is tried."""
+        return [item.handed for item in self.items if item.handed and not item.again]
 
     def open_items(self) -> list[Item]:
         """Those whose outcome is not known yet."""

@@ -21,6 +21,7 @@ from vigie.errors import DiskFull, NotPermitted, StateInUse, VigieError
 from vigie.model import Attributes
 from vigie.sources.file import in_words, kind_in_words
 from vigie.vault.entered import Entered, is_no_folder
+from vigie.vault.extended import extend
 
 _MAKE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -203,10 +204,18 @@ class Destination:
         """
         self._entered.sync()
 
-    def dress_folder(self, path: str, attributes: Attributes) -> None:
-        """Give the folder of that path in a snapshot its owner, mode and time, as far as the disk can."""
+    def dress_folder(self, path: str, attributes: Attributes) -> tuple[str, ...]:
+        """Give the folder of that path in a snapshot what it had; the extended attributes it could not be."""
         with suppress(OSError), self._entered.folder(os.fsencode(path).strip(b"/")) as folder:
-            dress(folder, attributes)
+            return dress(folder, attributes)
+        return tuple(name for name, _ in attributes.extended)
+
+    def open_folder(self, path: str, mode: int) -> None:
+        """Let a folder of which nothing is known be entered, if this run made it; else it is left alone."""
+        folder = os.fsencode(path).strip(b"/")
+        if folder in self._entered.made:
+            with suppress(OSError), self._entered.folder(folder) as fd:
+                os.fchmod(fd, mode)
 
     @contextmanager
     def own(self, name: str, flags: int) -> Iterator[int]:
@@ -236,15 +245,24 @@ class Destination:
         return None
 
 
-def dress(fd: int, attributes: Attributes) -> None:
-    """Give a file its permissions, its time and, where we are root, its owner, as far as the disk can."""
+def dress(fd: int, attributes: Attributes) -> tuple[str, ...]:
+    """Give a file its permissions, time, extended attributes and, as root, its owner, as far as the disk can.
+
+    Returns the names of the extended attributes that it could not be given.
+    """
     with suppress(OSError):  # FAT and many network shares know no owners or modes: the bytes are what counts
         if os.geteuid() == 0:
-            os.fchown(fd, attributes.uid, attributes.gid)
+            status = os.fstat(fd)
+            # To change an owner to what it is costs the disk as much as any change.
+            if (status.st_uid, status.st_gid) != (attributes.uid, attributes.gid):
+                os.fchown(fd, attributes.uid, attributes.gid)
     with suppress(OSError):
         os.fchmod(fd, attributes.mode & _PERMISSIONS)
+    # After the mode, which an access list refines (acl(5)).
+    lacking = extend(fd, attributes.extended) if attributes.extended else ()
     with suppress(OSError, OverflowError):
         os.utime(fd, ns=(attributes.mtime_ns, attributes.mtime_ns))
+    return lacking
 
 
 def write(fd: int, data: bytes) -> None:

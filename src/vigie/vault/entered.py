@@ -34,6 +34,8 @@ class Entered:
         self._root = root
         self._kept: OrderedDict[bytes, _Open] = OrderedDict()
         self._lock = threading.Lock()
+        self.made: set[bytes] = set()
+        """Paths of the folders that were not there."""
         self._systems: dict[int, int] = {}
         """A descriptor for each file system met, by its number: syncfs(2) takes one at a time."""
         self._meet(root)
@@ -97,7 +99,7 @@ class Entered:
     def _enter(self, parts: list[bytes], make: int | None) -> int:
         here = os.dup(self._root)
         try:
-            for part in parts:
+            for depth, part in enumerate(parts, 1):
                 try:
                     below = os.open(part, _ENTER, dir_fd=here)
                 except FileNotFoundError:
@@ -105,6 +107,7 @@ class Entered:
                         raise
                     with suppress(FileExistsError):
                         os.mkdir(part, make, dir_fd=here)
+                        self.made.add(b"/".join(parts[:depth]))
                     below = os.open(part, _ENTER, dir_fd=here)
                 os.close(here)
                 here = below

@@ -16,6 +16,11 @@ PIECE = 1 << 20
 AHEAD = 32 << 20
 """Bytes that may wait to be written."""
 AHEAD_PIECES = 1024
+SHEAF, SHEAF_PIECES = 1 << 20, 32
+"""Bytes, and pieces, that are handed over together: two threads that wait for each other's every file wake
+each other up more than they read and write."""
+HASTE = 0.01
+"""Seconds after which fewer are handed over: from a slow source they come one by one."""
 
 
 @runtime_checkable
@@ -82,6 +87,7 @@ class Fetch(Generic[J]):
     def __iter__(self) -> Iterator[Piece[J]]:
         while True:
             with self._changed:
+                self._changed.wait_for(self._is_enough, HASTE)
                 while not self._queue and not self._ended:
                     self._changed.wait()
                 if not self._queue:
@@ -143,7 +149,13 @@ class Fetch(Generic[J]):
         with self._changed:
             while not self._halt.is_set() and (self._bulk >= AHEAD or len(self._queue) >= AHEAD_PIECES):
                 self._changed.wait()
+            first = not self._queue
             self._queue.append(piece)
             self._bulk += len(piece.data)
-            self._changed.notify_all()
+            if first or self._is_enough():
+                self._changed.notify_all()
             return not self._halt.is_set()
+
+    def _is_enough(self) -> bool:
+        """Whether a sheaf is there, or all that there will be."""
+        return self._ended or self._bulk >= SHEAF or len(self._queue) >= SHEAF_PIECES

@@ -1,11 +1,16 @@
-"""Owners, modes and times of folders, given back at the end: what is put into a folder changes its time."""
+"""Owners, modes, times and access lists of folders, given back at the end: what is put in changes the time."""
 
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from vigie.model import Attributes, Snapshot, Source, Version
 from vigie.vault.destination import Destination
 
 _PRIVATE, _USUAL = 0o700, 0o777
+
+OnFolder = Callable[[str, tuple[str, ...]], None]
+"""Told the path of a folder, and the extended attributes that it could not be given."""
 
 
 @runtime_checkable
@@ -42,11 +47,35 @@ class Folders:
             self._newest[path] = snapshot
             path = path.rpartition("/")[0]
 
-    def dress(self, destination: Destination) -> None:
-        """Give every folder back what it was like; of one that the source cannot tell of, nothing changes."""
+    def dress(self, destination: Destination, on_folder: OnFolder) -> None:
+        """Give every folder back what it was like; one that the source cannot tell of gets the usual mode.
+
+        That only where this run made it: of a folder that was there before and is not known, nothing changes.
+        """
         if self._source is None:
             return
-        for path in sorted(self._newest, key=lambda path: path.count("/"), reverse=True):
-            attributes = self._source.folder(self._newest[path], path)
-            if attributes is not None:
-                destination.dress_folder(path, attributes)
+        # Snapshot by snapshot: some sources take seconds to look into another one.
+        by_snapshot: defaultdict[str, list[str]] = defaultdict(list)
+        for path, snapshot in self._newest.items():
+            by_snapshot[snapshot.id].append(path)
+        known = {
+            path: self._source.folder(self._newest[path], path)
+            for paths in by_snapshot.values()
+            for path in paths
+        }
+        # The deepest first: who is not root may be kept out of a folder by its own mode.
+        for path in sorted(known, key=lambda path: path.count("/"), reverse=True):
+            attributes = known[path]
+            if attributes is None:
+                destination.open_folder(path, _USUAL & ~_umask())
+            elif lacking := destination.dress_folder(path, attributes):
+                on_folder(path, lacking)
+
+
+def _umask() -> int:
+    """The mask of this process, read without setting it (proc_pid_status(5), since Linux 4.7)."""
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+            return next(int(line.split()[1], 8) for line in status if line.startswith("Umask:"))
+    except (OSError, StopIteration, ValueError, IndexError):
+        return 0o077

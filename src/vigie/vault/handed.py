@@ -30,6 +30,8 @@ class Outcome(StrEnum):
     """No version of it can be handed back."""
 
 
+_NAMES = 100
+"""Names of attributes that are counted: who wrote the backup may have invented a million."""
 _THERE = (Outcome.RESTORED, Outcome.ALREADY)
 
 
@@ -49,6 +51,8 @@ class Handed:
     """The step of the order it belongs to."""
     nearest: Choice | None = None
     """Of a lost document: the version that comes nearest to a healthy one."""
+    lacking: tuple[str, ...] = ()
+    """Extended attributes that it could not be given: the disk does not take them, or only root may."""
 
     def record(self) -> dict[str, Any]:
         """The promised JSON keys of DESIGN.md ("Command line"), and what became of it."""
@@ -62,6 +66,8 @@ class Handed:
             "reason": self.reason,
             "step": self.step,
         }
+        if self.lacking:
+            said["lacking"] = list(self.lacking)
         if self.outcome is Outcome.LOST:
             said["nearest"] = nearest_record(self.nearest) if self.nearest else None
         return said
@@ -91,6 +97,8 @@ class Recovery:
     by_snapshot: Counter[str] = field(default_factory=Counter)
     written: int = 0
     """Bytes of the files that this run handed back."""
+    lacking: Counter[str] = field(default_factory=Counter)
+    """Extended attributes that could not be given, and to how many files; the first `_NAMES` there are."""
 
     def count(self, handed: Handed) -> None:
         """Take in one document."""
@@ -100,6 +108,9 @@ class Recovery:
             self.by_snapshot[handed.snapshot] += 1
         if handed.outcome in (Outcome.RESTORED, Outcome.NEAREST):
             self.written += handed.size or 0
+        for name in handed.lacking:
+            if name in self.lacking or len(self.lacking) < _NAMES:
+                self.lacking[name] += 1
 
     @property
     def restored(self) -> int:
@@ -115,6 +126,7 @@ class Recovery:
             "by_snapshot": dict(self.by_snapshot),
             **{o.value: self.outcomes[o] for o in Outcome if o not in (Outcome.RESTORED, Outcome.LOST)},
             "bytes": self.written,
+            **({"lacking": dict(self.lacking)} if self.lacking else {}),
         }
 
     @property

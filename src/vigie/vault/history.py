@@ -5,36 +5,46 @@
 3. All of what its first piece cannot settle; with `full`, of everything.
 
 A content is judged once, whatever it is called, and equal parts of two snapshots are not gone through twice:
-the cost follows what changed.
+the cost follows what changed. With a `Recall`, neither is what an earlier run read.
 """
 
-from collections.abc import Callable, Iterable
+import heapq
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 from vigie.model import MAP_CELLS, Gone, Likeness, Skipped, Snapshot, Source, State, Verdict, Version
 from vigie.timeline import Change, Row, Story, Timeline, look
-from vigie.timeline.document import origin
+from vigie.timeline.document import folder_of, origin
 from vigie.timeline.triage import share
-from vigie.vault.stages import Effort, JudgeAll, OnJudged, Open, Stages
+from vigie.vault.recall import Recall
+from vigie.vault.stages import Effort, JudgeAll, Key, OnJudged, Open, Stages, key_of
 
 FEW = 3
 """Encrypted files from which a snapshot shows an attack, and nothing new in it is presumed any more."""
-FIRST = 96
-"""Files that are read of the presumed ones of the first snapshot."""
+FIRST, SPOT = 96, 4
+"""Files that are read of the presumed ones of the first snapshot, and of each further one."""
 _COMPRESSIBLE = 0.5
 """Share of its size to which a file packs that had no random part to speak of."""
 
 Item = Version | Skipped | Gone
-Key = tuple[str, str]
 
 
 class History:
     """What is known of a source so far: the verdict on each content, and what each path last held."""
 
     def __init__(
-        self, source: Source, judge_all: JudgeAll, *, full: bool = False, effort: Effort | None = None
+        self,
+        source: Source,
+        judge_all: JudgeAll,
+        *,
+        full: bool = False,
+        effort: Effort | None = None,
+        recall: Recall | None = None,
     ) -> None:
-        """`full` judges all of every content, and trusts no list."""
-        self._source, self._judge_all, self._full = source, judge_all, full
+        """`full` judges all of every content, and trusts no list. `recall` knows what earlier runs read."""
+        self._recall = recall or Recall()
+        self._source, self._judge_all, self._full = source, self._recall.judging(judge_all), full
         self._verdicts: dict[Key, Verdict] = {}
         self._healthy: dict[str, Verdict] = {}
         """Contents that were found intact, under whatever name."""
@@ -48,7 +58,7 @@ class History:
 
         `on_judged` is told how many files were read, and of how many.
         """
-        items = list(self._source.changes(self._last.get(snapshot.paths), snapshot))
+        items = list(self._recall.changes(self._source, self._last.get(snapshot.paths), snapshot))
         self._last[snapshot.paths] = snapshot
         unseen = self._unseen(items)
         stages = Stages(self._source, self._judge_all, self._settle, self._before, self._effort, on_judged)
@@ -63,7 +73,7 @@ class History:
             return item
         if isinstance(item, Skipped):
             return item, Verdict.skipped(item.reason)
-        verdict = self._verdicts[_key(item)]
+        verdict = self._verdicts[key_of(item)]
         # As in the baseline: an encrypted version never replaces what is known of a good one.
         if verdict.state is not State.ENCRYPTED:
             self._held[item.entry.path] = item
@@ -75,42 +85,54 @@ class History:
         """One version for each content that no verdict is known of."""
         unseen: dict[Key, Version] = {}
         for item in items:
-            if isinstance(item, Version) and (key := _key(item)) not in self._verdicts:
+            if isinstance(item, Version) and (key := key_of(item)) not in self._verdicts:
                 unseen.setdefault(key, item)
         return list(unseen.values())
 
     def _triage(self, unseen: Iterable[Version], stages: Stages) -> None:
         single: list[Open] = []
-        presumed: list[Open] = []
         groups: dict[str, list[Open]] = {}
+        presumed: list[Open] = []
+        fresh: list[Open] = []
+        """New ones that look healthy, and have no version before to be compared with."""
         for version in unseen:
             healthy = self._healthy.get(version.content)
             if healthy is not None:
                 self._settle(version, healthy, 1)  # moved or copied under a name of another kind
                 continue
-            first = look(version, self._held.get(version.entry.path))
+            before = self._held.get(version.entry.path)
+            first = look(version, before)
+            open_ = Open(version, first)
             if first.verdict is None:
-                (groups.setdefault(first.group, []) if first.group else single).append(Open(version, first))
+                (groups.setdefault(first.group, []) if first.group else single).append(open_)
                 continue
             self._settle(version, first.verdict, 1)
             if first.presumed:
-                presumed.append(Open(version, first))
-        said = stages.heads(single)
+                presumed.append(open_)
+            elif before is None and version.entry.size:
+                fresh.append(open_)
+        stages.heads(single)
         for group in groups.values():
-            said += stages.pooled(group)
-        if not self._held:
-            # Was it hit before it was first backed up? Then nothing in it changes, and names say little.
-            step = max(1, len(presumed) // FIRST)
-            said += stages.heads(presumed[::step][:FIRST])
-            read = set(map(id, presumed[::step][:FIRST]))
-            presumed = [open_ for open_ in presumed if id(open_) not in read]
-        struck = sum(verdict.state is State.ENCRYPTED for verdict in said)
-        if struck >= (FEW if self._held else 1):
-            stages.heads(presumed)
+            stages.pooled(group)
+        struck = [open_ for open_ in (*single, *chain(*groups.values())) if self._is_struck(open_)]
+        # Was all of it hit before it was first backed up? Then nothing in it changes, and names say little.
+        sample, rest = _sampled(presumed, SPOT if self._held else FIRST)
+        stages.heads(sample)
+        if any(map(self._is_struck, sample)) or len(struck) >= (FEW if self._held else 1):
+            stages.heads(rest + fresh if self._held else rest)
+        elif struck:
+            folders = {folder_of(open_.version.entry.path) for open_ in struck}
+            stages.heads([o for o in rest + fresh if folder_of(o.version.entry.path) in folders])
+
+    def _is_struck(self, open_: Open) -> bool:
+        return self._verdicts[key_of(open_.version)].state is State.ENCRYPTED
 
     def _settle(self, version: Version, verdict: Verdict, stage: int) -> None:
-        self._verdicts[_key(version)] = verdict
-        self._effort.settled[stage] += 1
+        key = key_of(version)
+        if key in self._verdicts:
+            self._effort.unsettle(version)
+        self._verdicts[key] = verdict
+        self._effort.settle(version, stage)
         if version.content and verdict.state is State.INTACT:
             self._healthy[version.content] = verdict
 
@@ -135,26 +157,32 @@ def told(
     *,
     full: bool = False,
     effort: Effort | None = None,
+    recall: Recall | None = None,
     on_row: Callable[[Row], None] = lambda _row: None,
     on_judged: OnJudged = lambda _done, _total: None,
 ) -> Timeline:
     """The timeline of these snapshots, oldest first; `on_row` gets each one's figures as they come.
 
-    What it took is added to `effort`.
+    What it took is added to `effort`; what it learnt, to `recall`.
     """
-    history, story = History(source, judge_all, full=full, effort=effort), Story()
+    recall = recall or Recall()
+    history, story = History(source, judge_all, full=full, effort=effort, recall=recall), Story()
     for snapshot in snapshots:
         on_row(story.add(snapshot, history.next(snapshot, on_judged)))
+        recall.write(source)
+    recall.done(source)
     return story.end()
 
 
-def _key(version: Version) -> Key:
-    """What makes two versions one to the judge: their bytes, and the endings of their names, which promise.
+def _sampled(presumed: Sequence[Open], count: int) -> tuple[list[Open], list[Open]]:
+    """So many of the smaller half, which cost little to read; chosen by their bytes, not by their names.
 
-    A source without content addresses has nothing but path, size and time to tell them apart.
+    The same ones in every run, and nobody who sees names alone can tell which.
     """
-    entry = version.entry
-    name = entry.path.rpartition("/")[2]
-    if not version.content:
-        return f"{entry.size}@{entry.mtime_ns}", entry.path
-    return version.content, name.partition(".")[2] or name
+    by_size = sorted(presumed, key=lambda open_: open_.version.entry.size)
+    small = by_size[: max(count, len(by_size) // 2)]
+    sample = heapq.nsmallest(
+        count, small, key=lambda o: zlib.crc32("\0".join(key_of(o.version)).encode(errors="surrogateescape"))
+    )
+    taken = set(map(id, sample))
+    return sample, [open_ for open_ in presumed if id(open_) not in taken]

@@ -22,6 +22,20 @@ _HEALTHY = Verdict(
     evidence=("its first piece was read, and it is healthy; the rest was not read",),
 )
 
+Key = tuple[str, str]
+
+
+def key_of(version: Version) -> Key:
+    """What makes two versions one to the judge: their bytes, and the endings of their names, which promise.
+
+    A source without content addresses has nothing but path, size and time to tell them apart.
+    """
+    entry = version.entry
+    name = entry.path.rpartition("/")[2]
+    if not version.content:
+        return f"{entry.size}@{entry.mtime_ns}", entry.path
+    return version.content, name.partition(".")[2] or name
+
 
 class JudgeAll(Protocol):
     """Judges many entries, several at a time, and answers in their order."""
@@ -41,6 +55,22 @@ class Effort:
     """Contents by the stage that settled them."""
     read: int = 0
     """Bytes of files that were asked of the source."""
+    _later: dict[Key, int] = field(default_factory=dict)
+
+    def settle(self, version: Version, stage: int) -> None:
+        """Count a content."""
+        self.settled[stage] += 1
+        if stage > 1:
+            self._later[key_of(version)] = stage
+
+    def unsettle(self, version: Version) -> None:
+        """Forget the stage of a content that is looked at more closely."""
+        self.settled[self.stage(version)] -= 1
+        self._later.pop(key_of(version), None)
+
+    def stage(self, version: Version) -> int:
+        """The stage that settled a content: 1 the lists, 2 its first piece, 3 all of it."""
+        return self._later.get(key_of(version), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +104,15 @@ class Stages:
 
     def heads(self, opened: Sequence[Open]) -> list[Verdict]:
         """Stage 2, and stage 3 for what it leaves open; the verdicts in this order."""
-        heads = [_Head(self._source, open_.version) for open_ in opened]
-        entries = [
-            Entry(h.version.entry.path, h.version.entry.size, h.version.entry.mtime_ns, h) for h in heads
-        ]
+        heads = [Piece(self._source, open_.version, head=True) for open_ in opened]
+        entries = [head.entry() for head in heads]
         found: list[Verdict | None] = []
         whole: list[Version] = []
         self._expect(len(entries))
         for open_, head, (_, verdict) in zip(
             opened, heads, self._judge_all(entries, self._before), strict=True
         ):
-            self._step(head.size)
+            self._step(head)
             cut = head.size < open_.version.entry.size
             if cut and verdict.state is not State.ENCRYPTED:
                 if open_.look.whole or verdict.state in (State.UNKNOWN, State.SKIPPED):
@@ -102,10 +130,11 @@ class Stages:
         """Stage 3."""
         self._expect(len(versions))
         found: list[Verdict] = []
-        entries = [version.entry for version in versions]
-        for version, (_, verdict) in zip(versions, self._judge_all(entries, self._before), strict=True):
-            self._step(version.entry.size)
-            self._settle(version, verdict, 3)
+        pieces = [Piece(self._source, version, head=False) for version in versions]
+        entries = [piece.entry() for piece in pieces]
+        for piece, (_, verdict) in zip(pieces, self._judge_all(entries, self._before), strict=True):
+            self._step(piece)
+            self._settle(piece.version, verdict, 3)
             found.append(verdict)
         return found
 
@@ -139,21 +168,32 @@ class Stages:
     def _expect(self, more: int) -> None:
         self._total += more
 
-    def _step(self, read: int) -> None:
+    def _step(self, piece: "Piece") -> None:
         self._done += 1
-        self._effort.read += read
+        self._effort.read += piece.read
         self._on_judged(self._done, self._total)
 
 
-class _Head:
-    """The `open` of an entry that is the first piece of a version, and knows how long that was."""
+class Piece:
+    """The `open` of an entry: a version, or its first piece. Who remembers the answer need not open it."""
 
-    def __init__(self, source: Source, version: Version) -> None:
+    __slots__ = ("_source", "head", "read", "size", "version")
+
+    def __init__(self, source: Source, version: Version, *, head: bool) -> None:
         self._source = source
-        self.version = version
+        self.version, self.head = version, head
         self.size = version.entry.size
+        """Bytes of the piece, known for sure once it was opened."""
+        self.read = 0
+        """Bytes that were asked of the source."""
 
     def __call__(self) -> OpenBlob:
-        blob = self._source.head(self.version)
-        self.size = blob.size
+        """Open it; raises `Unreadable` as an entry does."""
+        blob = self._source.head(self.version) if self.head else self.version.entry.open()
+        self.size = self.read = blob.size
         return blob
+
+    def entry(self) -> Entry:
+        """What a judge is given."""
+        entry = self.version.entry
+        return Entry(entry.path, entry.size, entry.mtime_ns, self)

@@ -8,15 +8,18 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vigie.errors import Unreadable
 from vigie.model import Attributes
+from vigie.sources.borg.acl import access_lists
 
 _LONGEST_ITEM = 128 << 20
 """Bytes of JSON that one item may take: a file of more than a terabyte in chunks of 2 MiB."""
+_LONGEST_NAME, _LARGEST = 255, 65_536
+"""Bytes of the name and of the value of an extended attribute (<linux/limits.h>)."""
 _HEX = "\x7f"
 
 _START = b'    "_items": ['
@@ -48,10 +51,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The regular files of an archive in path order, and why the list is not whole, if it is not."""
+    """Regular files of an archive in path order, and folders; why the list is not whole, if it is not."""
 
     items: tuple[Item, ...]
     flaw: str = ""
+    folders: Mapping[str, Attributes] = field(default_factory=dict)
+    """What the folders in it were like, by path."""
 
 
 def order(path: str) -> bytes:
@@ -62,11 +67,12 @@ def order(path: str) -> bytes:
 def parse_listing(lines: Iterable[bytes]) -> Listing:
     """Read the dump of an archive, line by line; where it breaks off, what was read until then counts."""
     files: dict[str, Item] = {}
+    folders: dict[str, Attributes] = {}
     strange = 0
     try:
         for document in _documents(lines):
             try:
-                item = _item(document, files)
+                item = _item(document, files, folders)
             except (Unreadable, ValueError):
                 strange += 1
                 continue
@@ -79,7 +85,7 @@ def parse_listing(lines: Iterable[bytes]) -> Listing:
         flaw = error.reason
     else:
         flaw = f"{strange} entries are not described as borg does" if strange else ""
-    return Listing(tuple(sorted(files.values(), key=lambda item: order(item.path))), flaw)
+    return Listing(tuple(sorted(files.values(), key=lambda item: order(item.path))), flaw, folders)
 
 
 def _documents(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -113,22 +119,28 @@ def _documents(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     raise Unreadable("the list of its files breaks off")
 
 
-def _item(document: dict[str, Any], files: dict[str, Item]) -> Item | None:
-    """The regular file that an item describes, or None if it describes something else.
+def _item(
+    document: dict[str, Any], files: dict[str, Item], folders: dict[str, Attributes]
+) -> Item | None:
+    """The regular file that an item describes, or None if it describes something else; folders are noted.
 
     Raises:
         Unreadable: it describes nothing.
     """
     path = _path(document)
     mode = _whole(document.get("mode"))
-    if not stat.S_ISREG(mode) or "part" in document:
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or "part" in document:
         return None
     attributes = Attributes(
         stat.S_IMODE(mode),
         _whole(document.get("uid", 0)),
         _whole(document.get("gid", 0)),
         _time(document.get("mtime")),
+        (*_extended(document.get("xattrs")), *access_lists(document)),
     )
+    if stat.S_ISDIR(mode):
+        folders[path] = attributes
+        return None
     if "source" in document:
         master = files.get("/" + _text(document["source"]))
         if master is None:
@@ -151,6 +163,18 @@ def _item(document: dict[str, Any], files: dict[str, Item]) -> Item | None:
         size += _whole(chunk[1])
         stored += _whole(chunk[2])
     return Item(path, attributes, bytes(ids), size, stored, path)
+
+
+def _extended(value: Any) -> Iterator[tuple[str, bytes]]:
+    """Names and values of extended attributes; one that cannot be, or is too large for Linux, is left out."""
+    for name, coded in value.items() if isinstance(value, dict) else ():
+        try:
+            data = _bytes(coded or "")
+            named = _text(name)
+        except (Unreadable, ValueError):
+            continue
+        if 0 < len(named) <= _LONGEST_NAME and "\0" not in named and len(data) <= _LARGEST:
+            yield named, data
 
 
 def _path(document: dict[str, Any]) -> str:

@@ -64,7 +64,7 @@ class Run:
                 name = str(message.get("msgid") or "")
                 lines = [text for text in str(message.get("message")).splitlines() if text.strip()]
                 # Of a traceback the error itself is what tells, not where it came from.
-                told = [text for text in lines if re.match(r"\w+(\.\w+)*(Error|NotFound)\b", text)]
+                told = [text for text in lines if re.match(r"[\w.]*(Error|NotFound)\b", text)]
                 words = (told or lines or [""])[-1].strip()
         return name, words[:_LONGEST]
 

@@ -142,6 +142,14 @@ class BorgSource:
         """Mode, owner and time of the file."""
         return _stored(version).item.attributes
 
+    def folder(self, snapshot: Snapshot, path: str) -> Attributes | None:
+        """Mode, owner and time of a folder; None of one that is not in the archive: borg leaves out parents.
+
+        Raises:
+            NoSuchTarget: the snapshot is not of this repository.
+        """
+        return self._listing(self._archive(snapshot)).folders.get(path)
+
     def close(self) -> None:
         """Remove the shadow; blobs that are open stay readable."""
         self._shadow.close()
@@ -171,7 +179,8 @@ class BorgSource:
             listing = parse_listing(iter(lambda: run.out.readline(_LONGEST_LINE), b""))
             run.out.close()
             if not run.ended():
-                listing = Listing(listing.items, f"borg gave up: {self._borg.complaint(run).problem}")
+                reason = f"borg gave up: {self._borg.complaint(run).problem}"
+                listing = Listing(listing.items, reason, listing.folders)
         if listing.flaw:
             self._damage.append(Skipped(name, f"the list of its files: {listing.flaw}"))
         self._listings[name] = listing

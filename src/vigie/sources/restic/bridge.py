@@ -13,13 +13,17 @@ from typing import IO
 from vigie.errors import MissingProgram, NoSuchTarget, Unreadable
 from vigie.sources.restic.remote import Remote
 from vigie.sources.restic.rest import RestTransport
-from vigie.sources.restic.transport import Refused
+from vigie.sources.restic.transport import Refused, Unreachable
 
 _START = 30.0
 """Seconds rclone may take until it serves."""
 _STOP = 3.0
 """Seconds rclone may take to end when told to, before it is killed."""
+_TOLD = 64 * 1024
+"""Bytes of its log that are looked at."""
 _SERVING = re.compile(rb"on \[?(http://127\.0\.0\.1:\d+)/")
+_OPENING = re.compile(r'^[\d/]+ [\d:]+ (Failed to create file system for ".*?": (NewFs: )?)?')
+"""What rclone's last words begin with, which says nothing about the cause."""
 _KEPT_BACK = ("RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND", "AWS_CA_BUNDLE")
 """restic's secrets are not rclone's business; and rclone 1.60 fails on any AWS_CA_BUNDLE ("unsupported
 transport"), so the certificates are named to it in its own way."""
@@ -35,8 +39,10 @@ class BridgedTransport:
 
     far = True
 
-    def __init__(self, remote: Remote, environment: Mapping[str, str]) -> None:
+    def __init__(self, remote: Remote, environment: Mapping[str, str], name: str = "") -> None:
         """Start rclone over `remote`; `environment` is ours, of which it does not get restic's password.
+
+        `name` is what people call the place, where that is not what rclone does.
 
         Raises:
             MissingProgram: rclone is not installed.
@@ -66,16 +72,25 @@ class BridgedTransport:
         # Also runs when the transport is forgotten, or Python ends, without a close.
         self._stop = weakref.finalize(self, _stop, child, log)
         try:
-            address = _address(child, log, remote.place)
+            address = _address(child, log, name or remote.place)
             _demand_guard(address)
             self._rest = RestTransport(address, user, password)
+            self._log = log
         except BaseException:
             self._stop()
             raise
 
     def names(self, kind: str) -> tuple[str, ...]:
-        """The names of all files of a kind."""
-        return self._rest.names(kind)
+        """The names of all files of a kind.
+
+        Raises:
+            Unreadable: they cannot be listed; as `Unreachable` where the far side refused or failed.
+        """
+        # rclone 1.60 answers "not found" whatever went wrong, and says what it was in its log only.
+        names = self._rest.names(kind)
+        if not names and f" {kind}: list failed:".encode() in _last(self._log):
+            raise Unreachable(f"rclone cannot list its {kind}: the far side refuses or fails")
+        return names
 
     def read(self, kind: str, name: str, offset: int, length: int) -> bytes:
         """The bytes of `[offset, offset + length)`, cut where the file ends."""
@@ -100,18 +115,31 @@ def _address(child: "subprocess.Popen[bytes]", log: IO[bytes], place: str) -> st
     deadline = time.monotonic() + _START
     while time.monotonic() < deadline:
         ended = child.poll() is not None
-        said = os.pread(log.fileno(), 65536, 0)
+        said = os.pread(log.fileno(), _TOLD, 0)
         if found := _SERVING.search(said):
             return found[1].decode("ascii")
         if ended:
             lines = said.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
-            raise NoSuchTarget(
-                place, f"rclone cannot open it: {lines[-1]}", "Check the location and the keys."
-            )
+            words = _OPENING.sub("", lines[-1])
+            raise NoSuchTarget(place, f"rclone cannot open it: {words}", _remedy(words))
         time.sleep(0.02)
     raise NoSuchTarget(
         place, "rclone did not start to serve it in time", "Check the network, then try again."
     )
+
+
+def _last(log: IO[bytes]) -> bytes:
+    """What rclone said last."""
+    return os.pread(log.fileno(), _TOLD, max(0, os.fstat(log.fileno()).st_size - _TOLD))
+
+
+def _remedy(words: str) -> str:
+    """What to do about the last words of rclone (crypto/ssh, its backend sftp)."""
+    if "known_hosts" in words or "knownhosts" in words:
+        return "Connect once with ssh, as this user, and compare the key of that machine with the true one."
+    if "unable to authenticate" in words or "SSH agent" in words or "private key" in words:
+        return "Load the key with ssh-add, or name it in RCLONE_SFTP_KEY_FILE."
+    return "Check the location and the keys."
 
 
 def _demand_guard(address: str) -> None:

@@ -12,7 +12,7 @@ from vigie.errors import NoSuchTarget, RepositoryDamaged, Unreadable, WrongPassw
 from vigie.model import Skipped
 from vigie.sources.restic.crypto import Key, master_key
 from vigie.sources.restic.document import is_name, parse
-from vigie.sources.restic.transport import Transport
+from vigie.sources.restic.transport import Transport, Unreachable
 
 _MAX_FILE = 64 * 1024
 _MAX_KEYS = 64
@@ -90,12 +90,15 @@ def unlock(
     """The master key; key files that cannot be read are added to `damage`. `name` is what people call it.
 
     Raises:
-        NoSuchTarget: there is neither a config nor a key file.
+        NoSuchTarget: there is neither a config nor a key file, or whoever keeps them does not answer.
         WrongPassword: no key file opens with this password.
         RepositoryDamaged: there is no key file that can be read.
     """
     try:
         names = transport.names("keys")
+    except Unreachable as error:
+        remedy = "Check the location, the access keys and the network."
+        raise NoSuchTarget(name, error.reason, remedy) from error
     except Unreadable as error:
         raise RepositoryDamaged(name, f"keys: {error.reason}", "Try again, then restic check.") from error
     if not names:
@@ -115,7 +118,8 @@ def unlock(
         except Unreadable as error:
             damage.append(Skipped(f"keys/{key_name}", error.reason))
     if not key_files:
-        raise RepositoryDamaged(name, "none of its key files can be read", "Restore keys/ from a copy.")
+        problem = f"none of its key files can be read ({damage[-1].reason})"
+        raise RepositoryDamaged(name, problem, "Restore keys/ from a copy, or read a copy of all of it.")
     secret = password if isinstance(password, str) else password()
     for key_name, key_file in key_files[:_MAX_KEYS]:
         try:

@@ -30,5 +30,5 @@ def connect(location: str) -> Transport:
             location.removeprefix("rest:"), user, environment.get("RESTIC_REST_PASSWORD", "")
         )
     if not location.startswith("local:") and (place := remote(location, os.environ)):
-        return BridgedTransport(place, os.environ)
+        return BridgedTransport(place, os.environ, shown(location))
     return LocalTransport(location.removeprefix("local:"))

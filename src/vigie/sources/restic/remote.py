@@ -8,6 +8,15 @@ from urllib.parse import urlsplit
 
 from vigie.errors import NoSuchTarget
 
+_SSH_MEANS = (
+    "SSH_AUTH_SOCK",
+    "RCLONE_SFTP_KEY_FILE",
+    "RCLONE_SFTP_KEY_PEM",
+    "RCLONE_SFTP_PASS",
+    "RCLONE_SFTP_ASK_PASSWORD",
+)
+"""By which of rclone's ways the user has chosen to log in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Remote:
@@ -68,7 +77,7 @@ def _s3(rest: str, environment: Mapping[str, str]) -> Remote | None:
     return Remote(":s3:" + path.strip("/"), found)
 
 
-def _sftp(rest: str, _environment: Mapping[str, str]) -> Remote | None:
+def _sftp(rest: str, environment: Mapping[str, str]) -> Remote | None:
     # sftp:user@host:/path, or sftp://user@host:port//path, where one slash is relative to the home folder
     if rest.startswith("//"):
         try:
@@ -87,13 +96,24 @@ def _sftp(rest: str, _environment: Mapping[str, str]) -> Remote | None:
     found = {
         "RCLONE_SFTP_HOST": host,
         # Without this, rclone trusts any host key.
-        "RCLONE_SFTP_KNOWN_HOSTS_FILE": os.path.expanduser("~/.ssh/known_hosts"),
+        "RCLONE_SFTP_KNOWN_HOSTS_FILE": environment.get("RCLONE_SFTP_KNOWN_HOSTS_FILE")
+        or os.path.expanduser("~/.ssh/known_hosts"),
+        # Its ten attempts to log in would have us shut out of many a server.
+        "RCLONE_LOW_LEVEL_RETRIES": environment.get("RCLONE_LOW_LEVEL_RETRIES") or "3",
     }
+    if not any(environment.get(name) for name in _SSH_MEANS) and (key := _ssh_key()):
+        found["RCLONE_SFTP_KEY_FILE"] = key
     if user:
         found["RCLONE_SFTP_USER"] = user
     if port:
         found["RCLONE_SFTP_PORT"] = str(port)
     return Remote(":sftp:" + path, found)
+
+
+def _ssh_key() -> str | None:
+    """The key that ssh would take of its own accord (ssh_config(5), IdentityFile); rclone 1.60 takes none."""
+    paths = (os.path.expanduser(f"~/.ssh/{name}") for name in ("id_rsa", "id_ecdsa", "id_ed25519"))
+    return next(filter(os.path.isfile, paths), None)
 
 
 def _rclone(rest: str, _environment: Mapping[str, str]) -> Remote | None:

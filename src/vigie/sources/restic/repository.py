@@ -23,6 +23,7 @@ _MAX_FILE = 128 * 1024 * 1024
 """Bytes of a snapshot or index file, sealed or plain. restic starts a new index file at 8 MiB."""
 _WRITING = re.compile(r"-tmp-\d+$")
 """How restic's local backend ends the name of a file that it is still writing."""
+_GAP = "it does not list all that the snapshots hold; on a copy: restic repair index (or rebuild-index)"
 _MAX_RUN = 16 * 1024 * 1024
 """Bytes of neighbouring blobs read at once."""
 
@@ -119,7 +120,7 @@ class Repository:
             with suppress(Unreadable):
                 sealed = self._ahead.read(place.pack, place.offset, place.length)
                 return self._decode(identifier, place, sealed)
-        return self._from_anywhere(identifier, Unreadable(f"blob {identifier.hex()[:8]} is not in the index"))
+        return self._from_anywhere(identifier, self._unknown(identifier))
 
     def blobs(self, identifiers: Iterable[bytes]) -> Iterator[bytes]:
         """The blobs in this order, each verified; neighbours in a pack are read at once.
@@ -134,7 +135,7 @@ class Repository:
                 yield from self._run(run)
                 run = []
             if place is None:
-                raise Unreadable(f"blob {identifier.hex()[:8]} is not in the index")
+                raise self._unknown(identifier)
             run.append((identifier, place))
         yield from self._run(run)
 
@@ -163,6 +164,12 @@ class Repository:
             except Unreadable as error:
                 reason = Unreadable(f"pack {place.pack[:8]}: {error.reason}")
         raise reason
+
+    def _unknown(self, identifier: bytes) -> Unreadable:
+        """Why a blob cannot be found; the first time, it is noted that the index is not whole."""
+        if all(known.path != "index" for known in self.damage):
+            self.damage.append(Skipped("index", _GAP))
+        return Unreadable(f"blob {identifier.hex()[:8]} is not in the index")
 
     def _decode(self, identifier: bytes, place: Place, sealed: bytes) -> bytes:
         if len(sealed) < place.length:

@@ -1,10 +1,8 @@
 """A restic repository as a `Source`: snapshots, the versions in them, and their verified bytes."""
 
-import fcntl
 import hashlib
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from types import TracebackType
@@ -12,17 +10,13 @@ from typing import Self
 
 from vigie.errors import NoSuchTarget, Unreadable
 from vigie.model import Attributes, Entry, Gone, Skipped, Snapshot, Version
-from vigie.sources.file import FileBlob, in_words
+from vigie.sources.file import FileBlob
 from vigie.sources.restic.crypto import OVERHEAD
 from vigie.sources.restic.location import connect, shown
 from vigie.sources.restic.repository import Repository
 from vigie.sources.restic.tree import Node, NodeKind
 from vigie.sources.restic.walk import Lost, Trees, Walk
-
-IN_MEMORY = 32 * 1024 * 1024
-"""Files up to this many bytes are assembled in memory, larger ones in the folder for temporary files."""
-
-_SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+from vigie.sources.spool import spooled
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,63 +24,24 @@ class _Stored:
     """A file in the repository; calling it opens it (it is the `open` of its `Entry`)."""
 
     repository: Repository = field(repr=False)
-    node: Node
+    content: bytes
+    """The ids of its blobs in order."""
     plain: int
+    attributes: Attributes | None
+    """None: its tree was not read in this run, and tells when it is asked."""
 
     def ids(self) -> Iterator[bytes]:
-        content = self.node.content
-        return (content[start : start + 32] for start in range(0, len(content), 32))
+        return (self.content[start : start + 32] for start in range(0, len(self.content), 32))
 
     def blobs(self) -> Iterator[bytes]:
         return self.repository.blobs(self.ids())
 
     def head(self) -> FileBlob:
-        return self._assembled(self.repository.blobs(islice(self.ids(), 1)), in_memory=True)
+        first = b"".join(self.repository.blobs(islice(self.ids(), 1)))
+        return spooled((first,), len(first))
 
     def __call__(self) -> FileBlob:
-        return self._assembled(self.blobs(), in_memory=self.plain <= IN_MEMORY)
-
-    def _assembled(self, blobs: Iterable[bytes], *, in_memory: bool) -> FileBlob:
-        try:
-            fd = _memory() if in_memory else _disk(self.plain)
-            try:
-                for blob in blobs:
-                    _write(fd, blob)
-                return FileBlob.adopt(_read_only(fd, sealable=in_memory))
-            finally:
-                os.close(fd)
-        except OSError as error:
-            raise Unreadable(
-                f"it cannot be assembled in {tempfile.gettempdir()}: {in_words(error)}"
-            ) from error
-
-
-def _memory() -> int:
-    return os.memfd_create("vigie", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-
-
-def _disk(size: int) -> int:
-    room = os.statvfs(tempfile.gettempdir())
-    if size > room.f_bavail * room.f_frsize // 2:
-        # Half is left to others: what lists one blob a million times must not fill the disk.
-        raise Unreadable(f"{size} bytes are too many to assemble in {tempfile.gettempdir()}")
-    # It has no name any more once it is open: nothing is left behind however we end.
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
-
-
-def _write(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
-def _read_only(fd: int, *, sealable: bool) -> int:
-    """The same bytes under a descriptor that cannot change them: it will be handed to other processes."""
-    if sealable:
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
-        return os.dup(fd)
-    return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+        return spooled(self.blobs(), self.plain)
 
 
 class ResticSource:
@@ -150,22 +105,36 @@ class ResticSource:
         return _stored(version).head()
 
     def attributes(self, version: Version) -> Attributes:
-        """Mode, owner and time of the file."""
-        return _stored(version).node.attributes
+        """Mode, owner and time of the file; where its tree cannot be read any more, as private as can be."""
+        known = _stored(version).attributes
+        if known is not None:
+            return known
+        node = self._node(version.snapshot, version.entry.path)
+        if node is not None and node.content == version.chunks:
+            return node.attributes
+        return Attributes(0o600, os.getuid(), os.getgid(), version.entry.mtime_ns)
 
     def folder(self, snapshot: Snapshot, path: str) -> Attributes | None:
         """Mode, owner and time of a folder of the snapshot; None where it cannot be told."""
-        tree, found = self._tree(snapshot), None
-        for name in path.strip("/").split("/"):
-            try:
-                nodes = self._trees.get(tree)
-            except Unreadable:
-                return None
-            node = next((node for node in nodes if node.name == name and not node.flaw), None)
-            if node is None or node.kind is not NodeKind.FOLDER:
-                return None
-            tree, found = node.subtree, node.attributes
-        return found
+        node = self._node(snapshot, path)
+        return node.attributes if node is not None and node.kind is NodeKind.FOLDER else None
+
+    def root(self, snapshot: Snapshot) -> str:
+        """The id of its topmost tree: what snapshots that hold the same files have in common.
+
+        Raises:
+            NoSuchTarget: the snapshot is not of this repository.
+        """
+        return self._tree(snapshot).hex()
+
+    @property
+    def troubled(self) -> bool:
+        """Whether something in the trees that were read so far could not be."""
+        return bool(self._trees.troubled) or self._trees.partial
+
+    def noted(self, snapshot: Snapshot, path: str, mtime_ns: int, chunks: bytes) -> Version | Skipped:
+        """What `changes` gave for this file in an earlier run, without its tree; the index is asked again."""
+        return self._version(snapshot, path, mtime_ns, chunks, None)
 
     def read(self, version: Version) -> Iterator[bytes]:
         """The bytes of the file, piece by piece, each verified.
@@ -203,27 +172,45 @@ class ResticSource:
             elif item.node is None:
                 yield Skipped(item.path, item.flaw)
             else:
-                version = self._version(snapshot, item.path, item.node)
+                attributes = item.node.attributes
+                version = self._version(
+                    snapshot, item.path, attributes.mtime_ns, item.node.content, attributes
+                )
                 if isinstance(version, Skipped):
                     walk.mark()
                 yield version
 
-    def _version(self, snapshot: Snapshot, path: str, node: Node) -> Version | Skipped:
+    def _version(
+        self, snapshot: Snapshot, path: str, mtime_ns: int, chunks: bytes, attributes: Attributes | None
+    ) -> Version | Skipped:
         packed = plain = 0
         compressed = True
-        for start in range(0, len(node.content), 32):
-            place = self._repository.index.find(node.content[start : start + 32])
+        for start in range(0, len(chunks), 32):
+            place = self._repository.index.find(chunks[start : start + 32])
             if place is None:
-                return Skipped(
-                    path, f"a part of it is missing (blob {node.content[start : start + 4].hex()})"
-                )
+                return Skipped(path, f"a part of it is missing (blob {chunks[start : start + 4].hex()})")
             packed += place.length - OVERHEAD
             plain += place.plain
             compressed &= place.compressed
         # Its size is what opening it gives; that of the node differs where a file changed while it was saved.
-        entry = Entry(path, plain, node.attributes.mtime_ns, _Stored(self._repository, node, plain))
-        content = hashlib.sha256(node.content).hexdigest()
-        return Version(snapshot, entry, content, packed if compressed else None, node.content)
+        entry = Entry(path, plain, mtime_ns, _Stored(self._repository, chunks, plain, attributes))
+        content = hashlib.sha256(chunks).hexdigest()
+        return Version(snapshot, entry, content, packed if compressed else None, chunks)
+
+    def _node(self, snapshot: Snapshot, path: str) -> Node | None:
+        """The file or folder at a path, from one tree to the next; None where it cannot be told."""
+        tree, found = self._tree(snapshot), None
+        for name in path.strip("/").split("/"):
+            if found is not None and found.kind is not NodeKind.FOLDER:
+                return None
+            try:
+                nodes = self._trees.get(found.subtree if found else tree)
+            except Unreadable:
+                return None
+            found = next((node for node in nodes if node.name == name and not node.flaw), None)
+            if found is None:
+                return None
+        return found
 
 
 def _stored(version: Version) -> _Stored:

@@ -1,5 +1,6 @@
 """A tree: the nodes of one folder (restic doc/design.rst, "Trees and Data")."""
 
+import base64
 import os
 import stat
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ class Node:
     """Why it cannot be read, in words; the name is then only for show."""
 
 
+_LONGEST_NAME, _LARGEST = 255, 65_536
+"""Bytes of the name and of the value of an extended attribute (<linux/limits.h>)."""
 _NO_ATTRIBUTES = Attributes(0, 0, 0, 0)
 
 # Go's os.FileMode keeps these three apart from the permission bits.
@@ -87,6 +90,8 @@ def _interned(document: Any, interned: Interned) -> Node:
                 document["gid"],
                 document.get("subtree"),
                 document.get("size"),
+                # What has none, as most have, costs nothing.
+                (extended := document.get("extended_attributes")) and repr(extended),
                 *(document.get("content") or ()),
             )
         )
@@ -130,6 +135,7 @@ def _read(name: str, document: dict[str, Any]) -> Node:
         integer(document.get("uid"), 1 << 32),
         integer(document.get("gid"), 1 << 32),
         _mtime(document.get("mtime")),
+        _extended(document.get("extended_attributes")),
     )
     if kind == "dir":
         return Node(name, NodeKind.FOLDER, attributes, subtree=identity(document.get("subtree")))
@@ -139,6 +145,27 @@ def _read(name: str, document: dict[str, Any]) -> Node:
     if not isinstance(content, list):
         raise Unreadable("the list of its blobs is missing")
     return Node(name, NodeKind.FILE, attributes, content=b"".join(map(identity, content)))
+
+
+def _extended(value: Any) -> tuple[tuple[str, bytes], ...]:
+    """Names and values of extended attributes, as restic has them (internal/restic/node.go: base64).
+
+    One that cannot be, or is larger than Linux takes (xattr(7), "Limits"), is left out: the file counts.
+    """
+    found: list[tuple[str, bytes]] = []
+    for item in value if isinstance(value, list) else ():
+        if not isinstance(item, dict):
+            continue
+        name, coded = item.get("name"), item.get("value")
+        if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or "\0" in name:
+            continue
+        if coded is not None and (not isinstance(coded, str) or len(coded) > _LARGEST * 4 // 3 + 4):
+            continue
+        try:
+            found.append((name, base64.b64decode(coded or "", validate=True)))
+        except ValueError:
+            continue
+    return tuple(found)
 
 
 def _mtime(value: Any) -> int:

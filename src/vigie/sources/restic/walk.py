@@ -13,6 +13,11 @@ _CACHED_NODES = 1_000_000
 """Nodes of decoded trees kept: most folders do not change from one snapshot to the next."""
 _MAX_DEPTH = 4096
 """Folders in folders; a path of one-letter names that Linux can open ends at half of it."""
+_FEW = 10_000_000
+_OFTEN = 1024
+_MOST = 100_000_000
+"""Nodes gone through in one walk. Whoever can write a backup can have forty trees stand for 2^40 folders,
+each holding the next one twice: past `_FEW`, a walk ends at `_OFTEN` times what the trees really hold."""
 
 Nodes = tuple[Node, ...]
 Pair = tuple[Node | None, Node | None]
@@ -29,6 +34,10 @@ class Trees:
         self._interned: Interned = {}
         self.troubled: set[bytes] = set()
         """Trees at or below which something could not be read: they are entered each time."""
+        self.loaded = 0
+        """Nodes of all trees that were read."""
+        self.partial = False
+        """Whether a walk could not read an older tree: what is gone since it was not told in full."""
 
     def get(self, identifier: bytes) -> Nodes:
         """The nodes of one tree.
@@ -46,12 +55,20 @@ class Trees:
             if len(self._interned) > 2 * _CACHED_NODES:
                 self._interned.clear()
             nodes = parse_tree(data, self._interned)
+            self.loaded += len(nodes) + 1
             if identifier not in self._kept:
                 self._kept[identifier] = nodes
                 self._nodes += len(nodes) + 1
             while self._nodes > _CACHED_NODES and len(self._kept) > 1:
                 self._nodes -= len(self._kept.popitem(last=False)[1]) + 1
         return nodes
+
+    def drop(self, identifier: bytes) -> None:
+        """Another tree stands in its place from now on: the room is for those that will be asked for."""
+        with self._lock:
+            nodes = self._kept.pop(identifier, None)
+            if nodes is not None:
+                self._nodes -= len(nodes) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,7 @@ class _Level:
     """A folder that is being gone through."""
 
     path: str
+    old: bytes | None
     tree: bytes
     pairs: Iterator[Pair]
     calm: bool
@@ -93,6 +111,7 @@ class Walk:
         self._trees = trees
         self._levels: list[_Level] = []
         self._old, self._new = old, new
+        self._passed = 0
 
     def __iter__(self) -> Iterator[Found | Lost]:
         yield from self._enter("", self._old, self._new)
@@ -133,28 +152,41 @@ class Walk:
             yield from self._enter(path, old.subtree if old else None, new.subtree)
 
     def _enter(self, path: str, old: bytes | None, new: bytes) -> Iterator[Found]:
-        if old == new and new not in self._trees.troubled:
-            return
         if len(self._levels) >= _MAX_DEPTH:
             yield Found(path, None, "folders are nested too deep")
             return
+        if old == new and new not in self._trees.troubled:
+            return
+        flaw = ""
         try:
             after = self._trees.get(new)
         except Unreadable as error:
-            yield Found(path or "/", None, f"the list of its files cannot be read: {error.reason}")
+            flaw = f"the list of its files cannot be read: {error.reason}"
+        else:
+            if self._endless(after):
+                flaw = "the same folders lie in each other over and over"
+        if flaw:
+            self._trees.troubled.add(new)
+            yield Found(path or "/", None, flaw)
             return
         try:
             before = self._trees.get(old) if old is not None else ()
         except Unreadable:
-            before = ()
-        self._levels.append(_Level(path, new, _paired(before, after), new not in self._trees.troubled))
+            before, self._trees.partial = (), True
+        self._levels.append(_Level(path, old, new, _paired(before, after), new not in self._trees.troubled))
 
     def _leave(self) -> None:
         level = self._levels.pop()
+        if level.old is not None and level.old != level.tree:
+            self._trees.drop(level.old)
         if level.trouble:
             self._trees.troubled.add(level.tree)
             if self._levels:
                 self._levels[-1].trouble = True
+
+    def _endless(self, nodes: Nodes) -> bool:
+        self._passed += len(nodes) + 1
+        return self._passed > min(_MOST, max(_FEW, _OFTEN * self._trees.loaded))
 
     def _all_lost(self, path: str, node: Node) -> Iterator[Lost]:
         if node.kind is NodeKind.FILE and not node.flaw:
@@ -173,9 +205,13 @@ class Walk:
 
     def _known(self, tree: bytes) -> Nodes:
         try:
-            return self._trees.get(tree)
+            nodes = self._trees.get(tree)
         except Unreadable:
+            nodes = None
+        if nodes is None or self._endless(nodes):
+            self._trees.partial = True
             return ()
+        return nodes
 
 
 def _paired(before: Nodes, after: Nodes) -> Iterator[Pair]:

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -28,10 +29,9 @@ class _Stored:
 
     def attributes(self) -> Attributes:
         try:
-            status = os.lstat(self.path)
+            return _attributes(self.path, os.lstat(self.path))
         except OSError as error:
             raise Unreadable(in_words(error)) from error
-        return Attributes(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, status.st_mtime_ns)
 
 
 class SnapshotsSource:
@@ -98,6 +98,20 @@ class SnapshotsSource:
             Unreadable: it is no longer there.
         """
         return _stored(version).attributes()
+
+    def folder(self, snapshot: Snapshot, path: str) -> Attributes | None:
+        """Mode, owner and time of a folder of the moment; None where it cannot be told.
+
+        Raises:
+            NoSuchTarget: the snapshot is not of this folder.
+        """
+        moment, _ = self._moment(snapshot)
+        place = f"{moment.root.rstrip('/')}/{path.strip('/')}"
+        try:
+            status = os.lstat(place)
+            return _attributes(place, status) if stat.S_ISDIR(status.st_mode) else None
+        except (OSError, ValueError):
+            return None
 
     def close(self) -> None:
         """Nothing is held."""
@@ -181,6 +195,17 @@ class SnapshotsSource:
                 for old, new in self._pairs(before, after)
             )
         return self._linked[pair]
+
+
+def _attributes(path: str, status: os.stat_result) -> Attributes:
+    extended: list[tuple[str, bytes]] = []
+    with suppress(OSError):  # a file system without them; or one is gone again: the others do
+        for name in os.listxattr(path, follow_symlinks=False):
+            with suppress(OSError):
+                extended.append((name, os.getxattr(path, name, follow_symlinks=False)))
+    return Attributes(
+        stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, status.st_mtime_ns, tuple(extended)
+    )
 
 
 def _identity(item: FolderEntry, where: Home) -> str:

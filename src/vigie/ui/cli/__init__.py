@@ -11,6 +11,7 @@ import click
 
 from vigie import __version__
 from vigie.errors import ExitCode, VigieError
+from vigie.ui.printable import printable
 
 COMMANDS = {
     "check": "Judge files and folders: intact, encrypted, damaged or unknown, and why.",
@@ -110,9 +111,5 @@ def _streams() -> None:
 
 
 def shown(text: str) -> str:
-    """A text for people, on one line: bytes that are not UTF-8, and control characters, are escaped.
-
-    Line ends as well: a file can be named so that half of its name looks like a line of ours.
-    """
-    clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in clean)
+    """A text for people, on one line."""
+    return printable(text)

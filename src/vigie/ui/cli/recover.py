@@ -26,7 +26,7 @@ from vigie.model import Source
 from vigie.timeline import Plan, one_machine, plan
 from vigie.timeline.urgency import DEFAULT, Rule, Step, ordered
 from vigie.ui.cli import output, recover_plan, shown
-from vigie.vault import Destination, Handed, Outcome, Recovery, source_of, told
+from vigie.vault import Destination, Handed, Outcome, Recall, Recovery, source_of, told
 from vigie.vault.manifest import NAME, Manifest
 from vigie.vault.manifest_check import check_manifest
 from vigie.vault.manifest_key import known_key, signing_key
@@ -54,6 +54,9 @@ class _Rate(click.ParamType[int]):
 @click.option("--limit", type=_Rate(), metavar="RATE", help="Bytes a second read from SOURCE, such as 20M.")
 @click.option("--nearest", is_flag=True, help="Also hand back damaged or unknown versions, named so.")
 @click.option("--full", is_flag=True, help="Judge all of every version before planning: slower, surer.")
+@click.option(
+    "--again", is_flag=True, help="Read and judge anew, for the plan, what an earlier run has read."
+)
 @click.option("--host", metavar="NAME", help="The machine, where the backup keeps several.")
 @click.option("--verify-manifest", "folder", metavar="DIR", help="Check manifest and files of a restore.")
 @output.options
@@ -65,6 +68,7 @@ def command(
     limit: int | None,
     nearest: bool,
     full: bool,
+    again: bool,
     host: str | None,
     folder: str | None,
     settings: str | None,
@@ -84,7 +88,9 @@ def command(
     chosen = load(settings)
     rules = _rules(chosen.recover.order, order)
     limit = chosen.recover.limit if limit is None else limit
-    with source_of(source, chosen.vault) as backup, Workers(chosen.check) as workers:
+    with source_of(source, chosen.vault) as backup, Workers(chosen.check) as workers, Recall() as recall:
+        if not again:
+            recall.open(state)
         snapshots = one_machine(backup.snapshots(), host, backup.location)
         with output.progress(shown=not as_json) as progress:
             judging = progress.add_task("files judged", total=None)
@@ -92,7 +98,11 @@ def command(
             def on_judged(done: int, total: int) -> None:
                 progress.update(judging, completed=done, total=total)
 
-            planned = plan(told(backup, workers.judge_all, snapshots, full=full, on_judged=on_judged))
+            planned = plan(
+                told(backup, workers.judge_all, snapshots, full=full, recall=recall, on_judged=on_judged)
+            )
+        if recall.problem:
+            click.echo(f"Went on without memory of earlier runs: {shown(recall.problem)}.", err=True)
         damage = backup.damage
         for item in damage:
             click.echo(f"the source itself: {shown(item.path)}: {shown(item.reason)}", err=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from vigie.model import Skipped
+from vigie.model import Skipped, Version
 from vigie.timeline import Affected, Attack, Caution, Row, Timeline, Wave
 from vigie.vault import Effort
 
@@ -35,14 +35,16 @@ def row(of: Row) -> dict[str, object]:
     }
 
 
-def hit(item: Affected) -> dict[str, object]:
-    """One document that was hit."""
+def hit(item: Affected, effort: Effort) -> dict[str, object]:
+    """One document that was hit; `stage` is the one that settled what shows it."""
+    seen = item.shown.item if item.shown else None
     return {
         "path": item.document.path,
         "hit": item.hit.id,
         "last_clean": item.clean.id if item.clean else None,
         "now": item.now or None,
         "sure": item.sure,
+        "stage": effort.stage(seen) if isinstance(seen, Version) else 1,
     }
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 
+from vigie.ui.printable import printable as plain
+
 LIGHT: Mapping[str, str] = {
     "page": "#ffffff",
     "ink": "#1b1f24",
@@ -104,11 +106,8 @@ class Picture:
 
 
 def printable(text: str) -> str:
-    """A text that any document may carry: bytes that are not UTF-8, controls and bidi marks are escaped."""
-    clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(
-        c if c.isprintable() or c in "\u00a0\u202f" else c.encode("unicode_escape").decode() for c in clean
-    )
+    """A text that any picture may carry; the spaces that French has before its marks stay."""
+    return plain(text, keep="\u00a0\u202f")
 
 
 def svg(picture: Picture) -> str:

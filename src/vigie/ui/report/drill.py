@@ -1,44 +1,30 @@
-"""The drill's report: one self-contained page in French and English, for a screen or for paper.
+"""The drill's report: one page in French and English.
 
-It loads nothing and runs nothing (its own content security policy says so): the language is chosen with two
-radio buttons and CSS. Whatever comes from the story is escaped: names of files and programs may be hostile.
+Whatever comes from the story is escaped: names of files and programs may be hostile.
 """
 
 from collections.abc import Callable, Iterable
 from html import escape
-from importlib import resources
 from typing import Any
 
 from vigie import __version__
 from vigie.drill.story import Chapter, Column, Hit, Step, Story
+from vigie.ui.report.document import document, text
 from vigie.ui.report.language import LANGUAGES, Language
 from vigie.ui.report.pictures import clock, share, timeline, zoom
 from vigie.ui.report.words import LIMITS
 
 MARK = "<!-- vigie drill report -->"
 """By this a former report is recognised, which a new one may replace."""
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _ROWS = 50
 """Files that are named one by one."""
 
 
 def page(story: Story) -> str:
     """The report, as HTML."""
-    style = resources.files("vigie.ui.report").joinpath("style.css").read_text("utf-8")
     bodies = "".join(_body(story, language) for language in LANGUAGES)
     french, english = (language.say("title") for language in LANGUAGES)
-    return (
-        f'<!DOCTYPE html>\n{MARK}\n<html lang="fr">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{french} · {english}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        '<input class="switch" type="radio" name="language" id="fr" checked>\n'
-        '<input class="switch" type="radio" name="language" id="en">\n'
-        '<div class="languages"><label for="fr" lang="fr">Français</label>'
-        '<label for="en" lang="en">English</label></div>\n'
-        f"<main>\n{bodies}</main>\n</body>\n</html>\n"
-    )
+    return document(bodies, mark=MARK, titles=(french, english), styles=("style.css",))
 
 
 def _body(story: Story, language: Language) -> str:
@@ -258,13 +244,3 @@ def _footer(story: Story, language: Language) -> str:
         else ""
     )
     return f"<footer>\n{kept}<p>{language.say('made', version=__version__)}</p>\n</footer>\n"
-
-
-def text(raw: str) -> str:
-    """Escaped for HTML; bytes that are not UTF-8, and control characters, are shown as escapes.
-
-    So are the marks that turn the direction of writing round (`exe.fdp` for `pdf.exe`).
-    """
-    clean = raw.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in clean)
-    return escape(shown)

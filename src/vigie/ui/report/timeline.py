@@ -1,17 +1,17 @@
-"""The timeline's report: one self-contained page in French and English, for a screen or for paper.
+"""The timeline's report: one page in French and English.
 
-As the drill's: it loads nothing and runs nothing, and whatever comes from a backup is escaped. Its size is
-bounded whatever the backups hold. It names patients' files: whoever writes it keeps that file private.
+Whatever comes from a backup is escaped, and its size is bounded whatever the backups hold. It names patients'
+files: whoever writes it keeps that file private.
 """
 
 import shlex
 from collections.abc import Sequence
 from html import escape
-from importlib import resources
 
 from vigie import __version__
 from vigie.model import Snapshot
 from vigie.timeline import Attack, Caution, Oddity, Timeline, plan
+from vigie.ui.report.document import document
 from vigie.ui.report.language import Language
 from vigie.ui.report.timeline_language import LANGUAGES, cut, dated, stamp, zone
 from vigie.ui.report.timeline_picture import Picture, picture
@@ -20,7 +20,6 @@ from vigie.ui.report.timeline_zoom import drawn
 
 MARK = "<!-- vigie timeline report -->"
 """By this a former report is recognised, which a new one may replace."""
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _SOME = 20
 """Cautions, and oddities met while reading, that are listed."""
 _FEW = 5
@@ -32,10 +31,6 @@ def page(
     timeline: Timeline, attack: Attack, cautions: Sequence[Caution], *, source: str, made_ns: int
 ) -> str:
     """The report, as HTML; `source` is what people call it, `made_ns` when it was read."""
-    style = "".join(
-        resources.files("vigie.ui.report").joinpath(name).read_text("utf-8")
-        for name in ("style.css", "timeline.css")
-    )
     image = picture(timeline)
     lost = len(plan(timeline).lost)
     french, english = (language.say("title") for language in LANGUAGES)
@@ -50,18 +45,8 @@ def page(
         drawn(timeline, image),
         *(_part(language, _rest(timeline, attack, image, language, source)) for language in LANGUAGES),
     )
-    return (
-        f'<!DOCTYPE html>\n{MARK}\n<html lang="fr">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{french} · {english}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        '<input class="switch" type="radio" name="language" id="fr" checked>\n'
-        '<input class="switch" type="radio" name="language" id="en">\n'
-        '<div class="languages"><label for="fr" lang="fr">Français</label>'
-        '<label for="en" lang="en">English</label></div>\n'
-        f"<main>\n{''.join(main)}</main>\n</body>\n</html>\n"
-    )
+    styles = ("style.css", "timeline.css")
+    return document("".join(main), mark=MARK, titles=(french, english), styles=styles)
 
 
 def _part(language: Language, inside: str) -> str:

@@ -1,16 +1,14 @@
 """Words and times as the timeline's report writes them."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from vigie.ui.report import language
-from vigie.ui.report.drill import text
+from vigie.ui.report.document import text
 from vigie.ui.report.language import Language
 from vigie.ui.report.words_timeline import ENGLISH, FRENCH
 
-_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _SHARED = ("date", "months")
 _FIRST, _LAST = datetime(1900, 1, 2, tzinfo=UTC).timestamp(), datetime(9999, 12, 30, tzinfo=UTC).timestamp()
 """Between these every time zone has a date; what a backup says may lie anywhere."""
@@ -57,11 +55,7 @@ def size(count: int) -> str:
 
 
 def cut(raw: str, most: int) -> str:
-    """Escaped for HTML, and short: of what is longer, the beginning and the end.
-
-    A name in a repository may hold halves of characters that no `os.fsdecode` makes.
-    """
-    raw = _HALVES.sub("\ufffd", raw)
+    """Escaped for HTML, and short: of what is longer, the beginning and the end."""
     if len(raw) > most:
         end = most // 3
         raw = f"{raw[: most - end - 1]}…{raw[-end:]}"

@@ -101,8 +101,9 @@ FRENCH: Mapping[str, str] = {
     "real.2": "<strong>Ne payez pas.</strong> Rien ne garantit le retour des fichiers ni le silence.",
     "real.3": "<strong>Passez en procédure dégradée :</strong> les soins d’abord, sur papier, "
     "avec une heure sur chaque feuille.",
-    "real.4": "<strong>Appelez de l’aide.</strong> CERT Santé : 09 72 43 91 25. Un cabinet "
-    "peut aussi passer par cybermalveillance.gouv.fr.",
+    "real.4": "<strong>Appelez de l’aide.</strong> Le CERT Santé répond jour et nuit : notez dès "
+    "aujourd’hui son numéro, sur cyberveille.esante.gouv.fr. Un cabinet peut aussi passer par "
+    "cybermalveillance.gouv.fr.",
     "real.5": "<strong>Déclarez sans délai</strong> au CERT Santé, sur signalement.social-sante.gouv.fr "
     "(article L. 1111-8-2 du code de la santé publique).",
     "real.6": "<strong>Prévenez la CNIL dans les 72 heures</strong> si des données personnelles sont "
@@ -219,8 +220,9 @@ ENGLISH: Mapping[str, str] = {
     "the memory of a running machine holds evidence.",
     "real.2": "<strong>Do not pay.</strong> Nothing guarantees that files come back, or silence.",
     "real.3": "<strong>Go to downtime procedures:</strong> care first, on paper, with a time on every sheet.",
-    "real.4": "<strong>Call for help.</strong> In France, CERT Santé: +33 9 72 43 91 25. A practice can "
-    "also go through cybermalveillance.gouv.fr.",
+    "real.4": "<strong>Call for help.</strong> In France, CERT Santé answers day and night: note its "
+    "number today, from cyberveille.esante.gouv.fr. A practice can also go through "
+    "cybermalveillance.gouv.fr.",
     "real.5": "<strong>Declare without delay</strong> to CERT Santé, at signalement.social-sante.gouv.fr "
     "(French public health code, article L. 1111-8-2).",
     "real.6": "<strong>Notify the data protection authority within 72 hours</strong> (in France, the CNIL) "
