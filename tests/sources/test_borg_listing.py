@@ -4,6 +4,7 @@ import json
 import textwrap
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -143,6 +144,12 @@ _json = st.recursive(
     max_leaves=6,
 )
 _KEYS = ("path", "mode", "uid", "gid", "mtime", "chunks", "source", "part", "chunks_healthy")
+
+
+@pytest.mark.parametrize("change", [{"mode": 1 << 32}, {"uid": 1 << 32}, {"gid": 1 << 40}, {"mode": -1}])
+def test_numbers_that_no_system_has_are_not_taken_over(change: dict[str, Any]) -> None:
+    listing = parse_listing(dump(file(b"first", (ONE, 3, 46)), file(b"x") | change))
+    assert [item.path for item in listing.items if not item.flaw] == ["/first"]
 
 
 @given(st.dictionaries(st.sampled_from(_KEYS), _json))

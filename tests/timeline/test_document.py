@@ -2,7 +2,7 @@
 
 import pytest
 
-from vigie.timeline.document import folder_of, origin
+from vigie.timeline.document import ENDINGS, folder_of, origin
 
 KNOWN = {"/a/r.pdf", "/a/r.pdf.old", "/b/r.pdf", "/a/.profile"}
 
@@ -30,3 +30,18 @@ def test_origin(path: str, expected: str | None) -> None:
 def test_folder_of() -> None:
     assert folder_of("/a/b.txt") == "/a"
     assert folder_of("/b.txt") == ""
+
+
+def test_a_name_of_nothing_but_dots() -> None:
+    """Each further dot costs one look, up to a bound: names come from whoever wrote the backup."""
+    asked: list[str] = []
+
+    class Known:
+        def __contains__(self, path: object) -> bool:
+            asked.append(str(path))
+            return False
+
+    assert origin("/d/" + "." * 255, Known()) is None
+    assert len(asked) == ENDINGS
+    assert origin("/d/a" + ".x" * ENDINGS, {"/d/a"}) == "/d/a"
+    assert origin("/d/a" + ".x" * (ENDINGS + 1), {"/d/a"}) is None

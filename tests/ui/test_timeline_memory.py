@@ -76,6 +76,15 @@ def test_the_second_run_says_the_same_and_reads_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "state" / NAME).stat().st_mode & 0o777 == 0o600
 
 
+def test_people_are_told(tmp_path: Path) -> None:
+    def output() -> str:
+        return CliRunner().invoke(timeline.command, [], standalone_mode=False).output
+
+    assert "Known from earlier runs" not in output()
+    assert "Known from earlier runs, and not read again: 6." in output()
+    assert (tmp_path / "state" / NAME).exists()
+
+
 def test_again_neither_asks_nor_tells_the_memory(tmp_path: Path) -> None:
     assert summary(said(timeline.command, "--again"))["known"] == 0
     said(recover.command, "--plan", "--again")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,11 +130,32 @@ def test_restore_onto_a_full_disk(restic: Restic, small_disk: Path, tmp_path: Pa
 
 def test_verify_says_at_once_what_it_finds_and_that_it_tries_again(fake_restic: Fake, state: Path) -> None:
     program = fake_restic(
-        "echo 'Load(<data/ab>, 1, 2) returned error, retrying after 1.5s: no such file' >&2\n"
+        'for after in 1.5 3; do echo "Load(<data/ab>) returned error, retrying after $after" >&2; done\n'
         "echo 'error for tree 12:' >&2; echo 'Fatal: repository contains errors' >&2; exit 1"
     )
     lines: list[str] = []
     problems: list[str] = []
     found = verify(Restic.at(program, "r", state), on_line=lines.append, on_problem=problems.append)
     assert found == tuple(problems) == ("error for tree 12:", "Fatal: repository contains errors")
-    assert lines == ["Load(<data/ab>, 1, 2): tried again after 1.5s: no such file"]
+    beforehand, *tries = lines
+    assert "ten times" in beforehand
+    assert tries == [f"Load(<data/ab>): tried again after {after}" for after in ("1.5", "3")]
+
+
+def test_verify_says_once_how_far_it_is(fake_restic: Fake, state: Path) -> None:
+    program = fake_restic(
+        'for at in 0:00 0:01 1:00:02; do echo "[$at] 50.00%  1 / 2 packs"; done; echo done; echo done'
+    )
+    lines: list[str] = []
+    assert verify(Restic.at(program, "r", state), on_line=lines.append) == ()
+    assert lines == ["[0:00] 50.00%  1 / 2 packs", "done", "done"]
+
+
+def test_verify_has_a_cache_or_does_without(restic: Restic) -> None:
+    problems: list[str] = []
+    assert verify(restic, on_problem=problems.append) == ()
+    assert problems == []
+    shutil.rmtree(restic.cache)
+    Path(restic.cache).touch()
+    assert verify(restic, on_problem=problems.append) == ()
+    assert problems == []

@@ -21,7 +21,7 @@ from vigie.model import (
 from vigie.sources.file import FileBlob
 from vigie.timeline import look
 from vigie.vault import Effort, History
-from vigie.vault.history import FIRST
+from vigie.vault.history import FIRST, SPOT
 from vigie.vault.stages import SAMPLE, Open, Stages
 
 PIECE = 1000
@@ -216,26 +216,48 @@ def test_a_small_group_is_all_read(shelf: Shelf) -> None:
     assert len(shelf.heads) == SAMPLE
 
 
-@pytest.mark.parametrize(("struck", "read"), [(3, True), (2, False)])
+@pytest.mark.parametrize(
+    ("struck", "read"),
+    [(3, {"/far/scan.pdf", "/far/new.txt", "/new.pdf"}), (2, {"/new.pdf"}), (0, set())],
+    ids=["an attack", "two files", "nothing"],
+)
 def test_what_is_presumed_is_read_in_a_snapshot_that_shows_an_attack(
-    tmp_path: Path, struck: int, read: bool
+    tmp_path: Path, struck: int, read: set[str]
 ) -> None:
+    """All of it; where less than an attack is seen, what is new in the same folders."""
     shelf = Shelf(tmp_path)
     first: list[Version | Gone] = [shelf.version(f"/{n}.txt", "ii", packed=100) for n in range(9)]
     second: list[Version | Gone] = [shelf.version(f"/{n}.txt", "ee") for n in range(struck)]
-    second.append(shelf.version("/new.pdf", "ee"))
+    second += [shelf.version(path, "ee", size=PIECE) for path in ("/far/scan.pdf", "/new.pdf")]
+    second.append(shelf.version("/far/new.txt", "ee", size=PIECE, packed=PIECE // 4))
+    second += [shelf.version(f"/far/{n}.pdf", "ii") for n in range(3 * SPOT)]
     shelf.moments = (first, second)
-    history = History(shelf, judge)
+    effort = Effort()
+    history = History(shelf, judge, effort=effort)
     before, after = shelf.snapshots()
     history.next(before)
     assert shelf.heads == []
+    changes = [change for change in history.next(after) if not isinstance(change, Gone)]
     states = {
-        change[0].entry.path: change[1].state
-        for change in history.next(after)
-        if not isinstance(change, Gone) and isinstance(change[0], Version)
+        item.entry.path: (verdict.state, effort.stage(item))
+        for item, verdict in changes
+        if isinstance(item, Version)
     }
-    assert ("/new.pdf" in shelf.heads) is read
-    assert states["/new.pdf"] is (State.ENCRYPTED if read else State.INTACT)
+    for path in ("/far/scan.pdf", "/far/new.txt", "/new.pdf"):
+        assert states[path] == ((State.ENCRYPTED, 2) if path in read else (State.INTACT, 1))
+    assert sum(effort.settled.values()) == len(first) + len(second)
+
+
+@pytest.mark.parametrize(("letters", "read"), [("ii", SPOT), ("ee", 10 * SPOT)])
+def test_of_every_snapshot_a_few_of_the_presumed_are_read(tmp_path: Path, letters: str, read: int) -> None:
+    """Where nothing but new files is struck, no file changes: they are all there is to tell it."""
+    shelf = Shelf(tmp_path)
+    old: list[Version | Gone] = [shelf.version("/a.txt", "ii", packed=100)]
+    shelf.moments = (old, [shelf.version(f"/{n}.pdf", letters) for n in range(10 * SPOT)])
+    history = History(shelf, judge)
+    for snapshot in shelf.snapshots():
+        history.next(snapshot)
+    assert len(shelf.heads) == read
 
 
 @pytest.mark.parametrize("struck", [0, 1])

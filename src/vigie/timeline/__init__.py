@@ -4,6 +4,7 @@ from vigie.timeline.affected import Affected, affected
 from vigie.timeline.attack import Attack, Hit, Note, Wave, attack
 from vigie.timeline.coverage import one_machine
 from vigie.timeline.document import Document, Sighting
+from vigie.timeline.naming import short
 from vigie.timeline.plan import Choice, Lost, Plan, Why, plan
 from vigie.timeline.retention import Caution, Oddity, Policy, cautions, clean_in
 from vigie.timeline.story import Change, Row, Story, Timeline
@@ -36,4 +37,5 @@ __all__ = [
     "look",
     "one_machine",
     "plan",
+    "short",
 ]

@@ -70,6 +70,8 @@ def affected(timeline: Timeline) -> Iterator[Affected]:
 
 def _presumably(timeline: Timeline, document: Document, swept: set[tuple[str, int]]) -> int:
     """The snapshot that may show it hit although no byte says so; -1 for none."""
+    if document.path in timeline.became.moved:
+        return -1
     if document.path in timeline.vanished and (folder_of(document.path), document.gone) in swept:
         return document.gone
     spoilt = document.state in (State.DAMAGED, State.UNKNOWN, State.SKIPPED)

@@ -106,15 +106,16 @@ def _of_one_size(
     used: set[str] = set()
     for size, paths in lost.items():
         heirs = came.get(size, [])
-        if len(heirs) >= len(paths):
+        if size >= 0 and len(heirs) >= len(paths):
             pairs |= dict.fromkeys(paths, heirs[0] if len(heirs) == 1 else "")
             used.update(heirs)
     return pairs, used
 
 
 def _fits(new: Document, old: Document, more: int) -> bool:
-    grown = _came_size(new) - _lost_size(old)
-    return grown >= 0 and abs(grown - more) <= PADDING
+    size = _lost_size(old)
+    grown = _came_size(new) - size
+    return size >= 0 <= grown and abs(grown - more) <= PADDING
 
 
 def _first(document: Document) -> Version | None:
@@ -124,6 +125,7 @@ def _first(document: Document) -> Version | None:
 
 
 def _came_size(document: Document) -> int:
+    """Bytes; less than any file has where it could not be read."""
     version = _first(document)
     return version.entry.size if version else -1
 

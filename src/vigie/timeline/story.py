@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from vigie.model import Gone, Skipped, Snapshot, State, Verdict, Version
 from vigie.timeline.coverage import below, covers
 from vigie.timeline.document import Document, folder_of, identity, is_random
+from vigie.timeline.naming import short
 from vigie.timeline.successors import Successors, successors
 
 SWAPPED = 3
@@ -88,7 +89,7 @@ class Timeline:
     vanished: frozenset[str]
     """Paths that are gone from the newest snapshot that should hold them, since the onset."""
     gone: frozenset[str]
-    """Paths that were gone before it began, or moved since: that was their users."""
+    """Paths that were gone before it began, or are healthy under another name: that was their users."""
     affected: int
     """Documents that are encrypted, damaged, unreadable or vanished, and were healthy once or are lost."""
     became: Successors
@@ -116,7 +117,7 @@ class Story:
         number = len(self._rows)
         if self._rows and snapshot.time_ns <= self._rows[-1].snapshot.time_ns:
             self._notes.append(
-                f"snapshot {snapshot.id[:8]} is dated no later than {self._rows[-1].snapshot.id[:8]}: "
+                f"snapshot {short(snapshot)} is dated no later than {short(self._rows[-1].snapshot)}: "
                 "a clock was wrong, or somebody set a false time"
             )
         # All of it first: whether it began in this snapshot must be known before an *unknown* version counts.
@@ -174,17 +175,14 @@ class Story:
         vanished, gone, affected = set(), set(), len(became.orphans)
         for document in documents:
             if document.gone >= 0:
-                since_onset = self._began is not None and document.gone >= self._began
-                never_read = document.states == {State.SKIPPED}
-                taken = (since_onset and document.path not in became.moved) or document.path in became.heirs
-                if never_read or not taken:
+                if self._was_its_user(document, became):
                     gone.add(document.path)
                     continue
                 vanished.add(document.path)
             unwell = document.state is State.ENCRYPTED or (
                 document.state in (State.DAMAGED, State.SKIPPED) and document.intact is not None
             )
-            affected += unwell or document.path in vanished
+            affected += unwell or (document.path in vanished and document.path not in became.moved)
         last_clean, first_hit = self._onset()
         return Timeline(
             rows=tuple(self._rows),
@@ -199,6 +197,14 @@ class Story:
             became=became,
             notes=tuple(self._notes),
         )
+
+    def _was_its_user(self, document: Document, became: Successors) -> bool:
+        """Whether a file that is gone was deleted, or moved, by whoever it belongs to."""
+        since_onset = self._began is not None and document.gone >= self._began
+        if document.states == {State.SKIPPED} or not (since_onset or document.path in became.heirs):
+            return True
+        # What cannot be told healthy under its new name, which came with the attack, is handed back.
+        return document.path in became.moved and document.state is State.INTACT
 
     def _unsaid(
         self, snapshot: Snapshot, series: _Series, told: set[str], unread: frozenset[str], *, first: bool

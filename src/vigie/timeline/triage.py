@@ -15,9 +15,10 @@ over the size says of every version of every file how random it is (restic doc/d
 | new, of no format, and it compresses                           | presumed intact                    |
 | new, otherwise                                                 | open, with all of the same ending  |
 | changed, and compressible before: packs as it did              | intact                             |
+| changed, and compressible before: shorter, packs to no more    | intact (random now: presumed)      |
 | changed, promises text, compressed before and now not at all   | open, with all such ones           |
 | changed, and compressible before: packs less well              | open, whole                        |
-| changed, packed a little before and now, and its size jumps    | presumed intact                    |
+| changed, packs as little as before or less, its size jumps     | presumed intact                    |
 | changed, otherwise                                             | open                               |
 
 *Open* ones are read (stage 2: the first piece; stage 3: all of it). Those that are open *with others* are
@@ -57,7 +58,7 @@ class Look:
     presumed: bool = False
     """Nothing speaks against it, and little speaks for it."""
     group: str = ""
-    """Files of one snapshot that are open for the same reason and may stand for each other."""
+    """Files of one snapshot that are open, or presumed, for the same reason and may stand for each other."""
     whole: bool = False
     """Its first piece alone cannot settle it."""
 
@@ -75,17 +76,23 @@ def look(new: Version, old: Version | None) -> Look:
     now, before = share(new), share(old)
     if now is None or before is None:
         return Look(None, "it changed")
+    grown = size - old.entry.size
     if before >= MARGIN:
-        grown = size - old.entry.size
-        if before < STORED and now < STORED and not 0 <= grown <= FOOTER:
+        if (now < STORED or before >= STORED) and not 0 <= grown <= FOOTER:
             return _presumed(
-                "it was rewritten as an edit does: another size, and parts that compress", now, kind
+                "it was rewritten as an edit does: another size, and it compresses as it did", now, kind
             )
         return Look(None, "it changed, and compression does not tell")
     if text and now >= RANDOM:
         return Look(None, "it compressed before, and does not now", group="text that compressed before")
-    if (new.packed or 0) - before * size <= max(48, min(1000, size / 50)):
+    slack = max(48, min(1000, size / 50))
+    if (new.packed or 0) - before * size <= slack:
         return _intact("it packs as well as the version before", now, kind)
+    if grown < 0 and (new.packed or 0) - (old.packed or 0) <= slack:
+        # Encryption makes nothing shorter: it was cut, and what was cut off packed better than the rest.
+        if now < RANDOM:
+            return _intact("it is shorter, and packs to no more than the version before", now, kind)
+        return _presumed("it is shorter, and packs to no more than the version before", now, kind)
     return Look(None, "it packs less well than the version before", whole=True)
 
 
@@ -106,21 +113,22 @@ def _new(new: Version, kind: str | None, *, text: bool, hinted: bool) -> Look:
         return _presumed("it is new, and nothing speaks against it", now or 1.0, kind)
     name = new.entry.path.rpartition("/")[2]
     ending = name.rpartition(".")[2].lower() if "." in name.lstrip(".") else ""
+    group = f"new ones ending in .{ending}"
     if hinted or now is None or now >= RANDOM:
-        return Look(None, "its ending belongs to no format", group=f"new ones ending in .{ending}")
-    return _presumed("it is new, of no known format, and it compresses", now, kind)
+        return Look(None, "its ending belongs to no format", group=group)
+    return _presumed("it is new, of no known format, and it compresses", now, kind, f"{group}, that compress")
 
 
 def _intact(why: str, now: float, kind: str | None) -> Look:
     return _said(why, round(now * 100), kind)
 
 
-def _presumed(why: str, now: float, kind: str | None) -> Look:
-    return _said(why, round(now * 100), kind, presumed=True)
+def _presumed(why: str, now: float, kind: str | None, group: str = "") -> Look:
+    return _said(why, round(now * 100), kind, group, presumed=True)
 
 
 @cache
-def _said(why: str, percent: int, kind: str | None, *, presumed: bool = False) -> Look:
+def _said(why: str, percent: int, kind: str | None, group: str = "", *, presumed: bool = False) -> Look:
     """The same few answers for a million files. The format is what the name promises."""
     verdict = Verdict(
         State.INTACT,
@@ -129,4 +137,4 @@ def _said(why: str, percent: int, kind: str | None, *, presumed: bool = False) -
         confidence=0.5 if presumed else 0.8,
         evidence=(f"not read: {why}" + (f" ({percent} % of its size when packed)" if percent < 100 else ""),),
     )
-    return Look(verdict, why, presumed=presumed)
+    return Look(verdict, why, presumed=presumed, group=group)

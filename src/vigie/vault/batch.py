@@ -26,7 +26,7 @@ class Item:
 
     __slots__ = (
         *("again", "choice", "compare", "fd", "given", "handed", "kept", "lacking", "place", "sha256"),
-        *("stamp", "step", "sum", "wanted"),
+        *("stamp", "step", "sum", "verdict", "wanted"),
     )
 
     def __init__(self, choice: Choice, step: str) -> None:
@@ -43,7 +43,9 @@ class Item:
         self.sum = hashlib.sha256()
         self.sha256 = ""
         self.kept: list[bytes] | None = []
-        """The bytes that were written, until they were read back; None of a large file."""
+        """The bytes that were written, until they were read back and summed up; None of a large file."""
+        self.verdict: Verdict | None = None
+        """What the judge says of what was written."""
         self.lacking: tuple[str, ...] = ()
         """Extended attributes that it could not be given."""
         self.handed: Handed | None = None
@@ -64,11 +66,13 @@ class Item:
         return folder + slash + marked
 
     def keep(self, data: bytes, most: int) -> None:
-        """Keep what was written, of a file of up to so many bytes."""
-        if self.kept is None or self.given > most:
-            self.kept = None
-        else:
+        """Keep what was written, of a file of up to so many bytes; of a larger one, its sum."""
+        if self.kept is not None and self.given <= most:
             self.kept.append(data)
+            return
+        for piece in (*(self.kept or ()), data):
+            self.sum.update(piece)
+        self.kept = None
 
     def settle(self, outcome: Outcome, reason: str = "", state: State | None = None) -> None:
         """Say what became of it; the first word counts."""
@@ -111,11 +115,11 @@ class Batch:
     items: list[Item] = field(default_factory=list)
     bulk: int = 0
     since: float = field(default_factory=time.monotonic)
-    to_judge: list[Item] = field(default_factory=list)
-    judged: Future[list[Verdict]] | None = None
-    """Of `to_judge`, in order."""
     landed: Future[None] | None = None
     """Done when all of it is on the disk and was read back."""
+    is_judged: bool = False
+    before: list[Item] = field(default_factory=list)
+    """Those that had their names when the wait for the disk began: it brings these down, too."""
 
     def add(self, item: Item) -> None:
         """Take in an item all of whose bytes came."""
@@ -125,13 +129,12 @@ class Batch:
     @property
     def is_full(self) -> bool:
         """Whether it should go to the disk now."""
-        if len(self.items) >= FILES or self.bulk >= BULK:
-            return True
-        return bool(self.items) and time.monotonic() - self.since > AGE
+        return len(self.items) >= FILES or self.bulk >= BULK or self.is_old
 
-    def told(self) -> list[Handed]:
-        """What became of each, but of those in whose place an older version is tried."""
-        return [item.handed for item in self.items if item.handed and not item.again]
+    @property
+    def is_old(self) -> bool:
+        """Whether its first file waits since long."""
+        return bool(self.items) and time.monotonic() - self.since > AGE
 
     def open_items(self) -> list[Item]:
         """Those whose outcome is not known yet."""

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -106,8 +107,7 @@ class Destination:
             DiskFull: there is no room for a folder.
         """
         folder, _, name = os.fsencode(path).strip(b"/").rpartition(b"/")
-        parts = folder.split(b"/") if folder else []
-        if any(part in (b"", b".", b"..") or b"\0" in part for part in (*parts, name)):
+        if not (_is_straight(folder) and _is_straight(name)) or not name:
             raise Refused("its path leads elsewhere")
         if not folder and name.startswith(OURS):
             raise Refused("that name is kept for the manifest")
@@ -243,6 +243,12 @@ class Destination:
         if error.errno == errno.EROFS:
             return NotPermitted(self.path, "the file system is read-only", "Give another folder with --to.")
         return None
+
+
+@lru_cache(maxsize=256)  # files of one folder mostly follow each other
+def _is_straight(path: bytes) -> bool:
+    """Whether each part of a path leads one folder down; so does none at all."""
+    return not path or not any(part in (b"", b".", b"..") or b"\0" in part for part in path.split(b"/"))
 
 
 def dress(fd: int, attributes: Attributes) -> tuple[str, ...]:

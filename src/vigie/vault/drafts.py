@@ -78,8 +78,9 @@ class Drafts:
         assert item.place is not None  # noqa: S101 - else it would be settled
         if not item.compare and item.fd < 0:
             item.fd = self._destination.draft(item.place)
-        item.sum.update(piece.data)
-        if not item.compare:
+        if item.compare:
+            item.sum.update(piece.data)
+        else:
             write(item.fd, piece.data)
             item.keep(piece.data, _SMALL)
         if not piece.last:
@@ -88,8 +89,8 @@ class Drafts:
             self.drop(item)
             item.settle(Outcome.UNREADABLE, piece.trouble)
             return
-        item.sha256 = item.sum.hexdigest()
         if item.compare:
+            item.sha256 = item.sum.hexdigest()
             if self._destination.digest(item.place) != item.sha256:
                 item.settle(Outcome.EXISTS, "another file is there: left alone")
             return
@@ -123,6 +124,9 @@ class Drafts:
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_WILLNEED)
             for item, fd in opened:
+                for written in item.kept or ():
+                    item.sum.update(written)
+                item.sha256 = item.sum.hexdigest()
                 if not _is_back(item, fd):
                     self.drop(item)
                     reason = "what is read back is not what was written"

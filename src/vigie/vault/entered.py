@@ -9,22 +9,30 @@ import errno
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, suppress
 
 _ENTER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _KEPT = 64
 """Folders kept open: files of one folder mostly follow each other, but not where the newest comes first."""
 
 
-@dataclass(slots=True)
 class _Open:
-    """A folder that is open."""
+    """A folder that is open, and stays so for as long as a block uses it: `with folder as descriptor`."""
 
-    fd: int
-    users: int = 0
-    """Blocks that are using it: it stays open for them."""
+    __slots__ = ("_lock", "fd", "users")
+
+    def __init__(self, fd: int, lock: threading.Lock) -> None:
+        self.fd = fd
+        self.users = 0
+        """Blocks that are using it."""
+        self._lock = lock
+
+    def __enter__(self) -> int:
+        return self.fd
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.users -= 1
 
 
 class Entered:
@@ -34,6 +42,7 @@ class Entered:
         self._root = root
         self._kept: OrderedDict[bytes, _Open] = OrderedDict()
         self._lock = threading.Lock()
+        self._top = _Open(root, self._lock)
         self.made: set[bytes] = set()
         """Paths of the folders that were not there."""
         self._systems: dict[int, int] = {}
@@ -47,35 +56,27 @@ class Entered:
                 os.close(fd)
             self._kept.clear()
             self._systems.clear()
-            self._root = -1
+            self._root = self._top.fd = -1
 
-    @contextmanager
-    def folder(self, path: bytes, *, make: int | None = None) -> Iterator[int]:
-        """The descriptor of the folder at `path` below the root; for as long as the block lasts.
+    def folder(self, path: bytes, *, make: int | None = None) -> AbstractContextManager[int]:
+        """The descriptor of the folder at `path` below the root; for as long as a block lasts, used once.
 
         Where `make` is a mode, folders that are missing are made with it.
 
         Raises:
             OSError: it is not there, or cannot be entered or made; ELOOP or ENOTDIR where it is no folder.
         """
-        if not path:
-            yield self._root
-            return
         # Held for the look-up only: what is done in a folder may take its time.
         with self._lock:
-            known = self._kept.get(path)
+            known = self._kept.get(path) if path else self._top
             if known is None:
-                known = self._kept[path] = _Open(self._enter(path.split(b"/"), make))
-            else:
+                known = self._kept[path] = _Open(self._enter(path.split(b"/"), make), self._lock)
+            elif path:
                 self._kept.move_to_end(path)
             known.users += 1
             if len(self._kept) > _KEPT:
                 self._drop_oldest()
-        try:
-            yield known.fd
-        finally:
-            with self._lock:
-                known.users -= 1
+        return known
 
     def sync(self) -> None:
         """Wait until all that was written on the file systems that were entered is on their disks.

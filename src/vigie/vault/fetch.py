@@ -1,4 +1,8 @@
-"""Bytes of a backup, read ahead in a thread: the next files come in while these are brought to the disk."""
+"""Bytes of a backup, read ahead in a thread: the next files come in while these are brought to the disk.
+
+A repository on a disk of this machine is read where its bytes are wanted: there is little to wait for, and two
+busy threads cost each other more than they win.
+"""
 
 import threading
 from collections import deque
@@ -28,6 +32,14 @@ class _InPieces(Protocol):
     """A source that gives a file piece by piece, so that a large one need not be assembled first."""
 
     def read(self, version: Version) -> Iterator[bytes]: ...
+
+
+@runtime_checkable
+class _Near(Protocol):
+    """A source that says whether its bytes come from far away."""
+
+    @property
+    def far(self) -> bool: ...
 
 
 class Job(Protocol):
@@ -62,6 +74,8 @@ class Fetch(Generic[J]):
     def __init__(self, source: Source, jobs: Iterable[J], limit: int = 0) -> None:
         """Read at most `limit` bytes a second; 0 is as fast as can be."""
         self._source = source
+        self._in_pieces = source if isinstance(source, _InPieces) else None
+        self._ahead = limit > 0 or not isinstance(source, _Near) or source.far
         self._jobs = jobs
         self._halt = threading.Event()
         self._pace = Pace(limit, wait=self._halt.wait)
@@ -73,7 +87,8 @@ class Fetch(Generic[J]):
         self._thread = threading.Thread(target=self._read, name="fetch", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        if self._ahead:
+            self._thread.start()
         return self
 
     def __exit__(
@@ -82,9 +97,14 @@ class Fetch(Generic[J]):
         with self._changed:
             self._halt.set()
             self._changed.notify_all()
-        self._thread.join()
+        if self._ahead:
+            self._thread.join()
 
     def __iter__(self) -> Iterator[Piece[J]]:
+        if not self._ahead:
+            for job in self._jobs:
+                yield from self._pieces(job)
+            return
         while True:
             with self._changed:
                 self._changed.wait_for(self._is_enough, HASTE)
@@ -135,8 +155,8 @@ class Fetch(Generic[J]):
         yield Piece(job, held, last=True, trouble=trouble)
 
     def _bytes(self, version: Version) -> Iterator[bytes]:
-        if isinstance(self._source, _InPieces):
-            yield from self._source.read(version)
+        if self._in_pieces is not None:
+            yield from self._in_pieces.read(version)
             return
         blob = version.entry.open()
         try:

@@ -1,4 +1,4 @@
-"""Owners, modes, times and access lists of folders, given back at the end: what is put in changes the time."""
+"""Owners, modes, times and access lists of folders, given back at the end: files put in change the times."""
 
 from collections import defaultdict
 from collections.abc import Callable

@@ -11,12 +11,12 @@ the cost follows what changed. With a `Recall`, neither is what an earlier run r
 import heapq
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
 
 from vigie.model import MAP_CELLS, Gone, Likeness, Skipped, Snapshot, Source, State, Verdict, Version
 from vigie.timeline import Change, Row, Story, Timeline, look
 from vigie.timeline.document import folder_of, origin
 from vigie.timeline.triage import share
+from vigie.vault.bursts import bursts
 from vigie.vault.recall import Recall
 from vigie.vault.stages import Effort, JudgeAll, Key, OnJudged, Open, Stages, key_of
 
@@ -90,8 +90,7 @@ class History:
         return list(unseen.values())
 
     def _triage(self, unseen: Iterable[Version], stages: Stages) -> None:
-        single: list[Open] = []
-        groups: dict[str, list[Open]] = {}
+        opened: list[Open] = []
         presumed: list[Open] = []
         fresh: list[Open] = []
         """New ones that look healthy, and have no version before to be compared with."""
@@ -102,27 +101,25 @@ class History:
                 continue
             before = self._held.get(version.entry.path)
             first = look(version, before)
-            open_ = Open(version, first)
+            open_ = Open(version, first, before)
             if first.verdict is None:
-                (groups.setdefault(first.group, []) if first.group else single).append(open_)
+                opened.append(open_)
                 continue
             self._settle(version, first.verdict, 1)
             if first.presumed:
                 presumed.append(open_)
             elif before is None and version.entry.size:
                 fresh.append(open_)
-        stages.heads(single)
-        for group in groups.values():
-            stages.pooled(group)
-        struck = [open_ for open_ in (*single, *chain(*groups.values())) if self._is_struck(open_)]
+        _read(opened, stages)
+        struck = [open_ for open_ in opened if self._is_struck(open_)]
         # Was all of it hit before it was first backed up? Then nothing in it changes, and names say little.
         sample, rest = _sampled(presumed, SPOT if self._held else FIRST)
         stages.heads(sample)
         if any(map(self._is_struck, sample)) or len(struck) >= (FEW if self._held else 1):
-            stages.heads(rest + fresh if self._held else rest)
+            _read(rest + fresh if self._held else rest, stages)
         elif struck:
             folders = {folder_of(open_.version.entry.path) for open_ in struck}
-            stages.heads([o for o in rest + fresh if folder_of(o.version.entry.path) in folders])
+            _read([o for o in rest + fresh if folder_of(o.version.entry.path) in folders], stages)
 
     def _is_struck(self, open_: Open) -> bool:
         return self._verdicts[key_of(open_.version)].state is State.ENCRYPTED
@@ -148,6 +145,14 @@ class History:
             return None
         # It was not read, but what packs so well held no random block to speak of.
         return Likeness(State.INTACT, None, version.entry.size, 0.0, bytes(MAP_CELLS))
+
+
+def _read(opened: Sequence[Open], stages: Stages) -> None:
+    """Each, or a sample where they may stand for each other."""
+    alone, together = bursts(opened)
+    stages.heads(alone)
+    for group in together:
+        stages.pooled(group)
 
 
 def told(
@@ -182,7 +187,7 @@ def _sampled(presumed: Sequence[Open], count: int) -> tuple[list[Open], list[Ope
     by_size = sorted(presumed, key=lambda open_: open_.version.entry.size)
     small = by_size[: max(count, len(by_size) // 2)]
     sample = heapq.nsmallest(
-        count, small, key=lambda o: zlib.crc32("\0".join(key_of(o.version)).encode(errors="surrogateescape"))
+        count, small, key=lambda o: zlib.crc32("\0".join(key_of(o.version)).encode(errors="replace"))
     )
     taken = set(map(id, sample))
     return sample, [open_ for open_ in presumed if id(open_) not in taken]

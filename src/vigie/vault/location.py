@@ -66,13 +66,13 @@ def source_of(given: str, settings: VaultSettings) -> Backup:
 
 
 def _demand(kind: str, folder: str) -> None:
-    """Say at once what a folder is that somebody took for another kind of backup; a far place is not looked at.
+    """Say at once what a folder is that was taken for another kind of backup; a far place is not looked at.
 
     Raises:
         NoSuchTarget: it is a repository of another program.
     """
     if os.path.exists(os.path.join(folder, _KOPIA)):
-        remedy = "Let kopia mount it, and read that: snapshots:DIR (docs/decisions/0013)."
+        remedy = "Let kopia mount it, and read that: snapshots:DIR (docs/timeline.md)."
         raise NoSuchTarget(folder, "it is a repository of kopia, which is not read itself", remedy)
     found = "borg" if _begins(os.path.join(folder, "config"), _BORG) else kind
     if kind == "snapshots" and all(os.path.isdir(os.path.join(folder, name)) for name in _RESTIC):

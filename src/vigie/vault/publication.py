@@ -39,10 +39,9 @@ class Publication:
         Raises:
             OSError: the manifest cannot be written.
         """
-        assert batch.judged is not None  # noqa: S101 - it was given to the judge
-        for item, verdict in zip(batch.to_judge, batch.judged.result(), strict=True):
-            if item.handed is None:
-                self._conclude(item, verdict)
+        for item in batch.open_items():
+            assert item.verdict is not None  # noqa: S101 - it was judged
+            self._conclude(item, item.verdict)
         for item in batch.items:
             if item.handed and item.handed.outcome in _HERE:
                 self._folders.note(item.choice.version)

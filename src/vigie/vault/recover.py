@@ -4,13 +4,15 @@ A file is written beside its place, brought to the disk, read back, compared and
 name, and only when name and bytes are on the disk it is reported. What stands there already is left alone: a
 run that was cut short is simply started again.
 
-Files go in batches, and four things happen at once: a thread reads the backup ahead (`fetch`), this one
-writes a batch (`drafts`); of the batch before, a third waits for the disk and reads back, and a fourth has it
-judged (`second_look`).
+One thread reads, writes and has the judges judge: they ask it for the next file whenever one of them is free
+(`second_look`). Files go to the disk in batches, for which another thread waits, and reads them back
+(`drafts`). What comes from far away is read ahead in a third (`fetch`).
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 from vigie.errors import NotPermitted, VigieError
 from vigie.model import Judge, Source
@@ -30,6 +32,9 @@ from vigie.vault.stages import JudgeAll
 from vigie.vault.standing import Standing
 
 __all__ = ["Handed", "Outcome", "Recovery", "hand_back", "recover"]
+
+_AHEAD = 3
+"""Batches that may be on their way to the disk while the next one is written."""
 
 
 def recover(plan: Plan, source: Source, judge: Judge, destination: Destination) -> Iterator[Handed]:
@@ -98,10 +103,10 @@ class _Run:
         self._look = SecondLook(destination, judge_all)
         self._publication = Publication(destination, folders, manifest, nearest=nearest)
         self._writing = Batch()
-        self._landing: Batch | None = None
-        """Written; on its way to the disk, and judged meanwhile."""
-        self._published: Batch | None = None
-        """Under its names, which the next wait for the disk brings down."""
+        self._on_the_way: deque[Batch] = deque()
+        """Written, and not yet under their names."""
+        self._named: list[Item] = []
+        """Under their names, which the next wait for the disk brings down."""
         self._failed: VigieError | None = None
 
     def all_of(self, steps: Iterable[Step], limit: int) -> Iterator[Handed]:
@@ -119,19 +124,21 @@ class _Run:
 
     def _pass(self, wanted: Iterable[Item], limit: int) -> Iterator[Handed]:
         items = (self._standing.look(item) for item in wanted)
-        # One thread each: batches come down, and are judged, in their order.
         with (
-            ThreadPoolExecutor(1, "judge") as judging,
-            ThreadPoolExecutor(1, "disk") as disk,
+            ThreadPoolExecutor(1, "disk") as disk,  # one: batches come down in their order
             Fetch(self._source, items, limit) as fetch,
         ):
+            written = self._written(fetch)
             try:
-                for item in self._written(fetch):
-                    self._writing.add(item)
-                    if self._writing.is_full:
-                        yield from self._turn(judging, disk)
-                while self._writing.items or self._landing or self._published:
-                    yield from self._turn(judging, disk)
+                while (first := next(written, None)) is not None:
+                    for batch in self._look.at(self._batches(chain((first,), written), disk)):
+                        batch.is_judged = True
+                        yield from self._publish(_AHEAD)
+                    yield from self._publish(0)
+                if self._named:
+                    self._destination.sync()
+                    yield from _told(self._named)
+                    self._named = []
             except OSError as error:
                 raise self._destination.fatal(error) or _failing(self._destination, error) from error
             finally:
@@ -150,31 +157,53 @@ class _Run:
             # The disk is full, most likely. What is whole is handed over all the same.
             self._failed = error
 
-    def _turn(self, judging: ThreadPoolExecutor, disk: ThreadPoolExecutor) -> Iterator[Handed]:
-        """Send what was written down to the disk, publish the batch before, report the one before that."""
-        batch, landing, done = self._writing, self._landing, self._published
-        self._writing, self._published = Batch(), landing
-        self._landing = batch if batch.items else None
-        batch.to_judge = batch.open_items()
-        batch.judged = judging.submit(self._look.at, batch.to_judge)
-        if landing is not None:
-            assert landing.landed is not None  # noqa: S101 - it was sent down a turn ago
-            landing.landed.result()
-        if done is not None:
-            # That wait for the disk began when these had their names.
-            yield from done.told()
-        if landing is not None:
-            self._publication.publish(landing)
+    def _batches(self, written: Iterable[Item], disk: ThreadPoolExecutor) -> Iterator[Item | Batch]:
+        """What is to be judged, and each batch behind all of its items; it is on its way to the disk then."""
+        for item in written:
+            self._writing.add(item)
+            if item.handed is None:
+                yield item
+            if self._writing.is_full:
+                slow = self._writing.is_old
+                yield self._send_down(disk)
+                if slow:
+                    # Who comes next may keep us waiting: the judges are to answer now.
+                    return
+        if self._writing.items:
+            yield self._send_down(disk)
+
+    def _send_down(self, disk: ThreadPoolExecutor) -> Batch:
+        batch, self._writing = self._writing, Batch()
+        batch.before, self._named = self._named, []
         batch.landed = disk.submit(self._drafts.bring_down, batch)
-        if self._landing is None:
+        self._on_the_way.append(batch)
+        return batch
+
+    def _publish(self, ahead: int) -> Iterator[Handed]:
+        """Publish what is judged and down; with more than `ahead` batches on the way, wait for the disk."""
+        way = self._on_the_way
+        while way and way[0].is_judged:
+            batch = way[0]
+            assert batch.landed is not None  # noqa: S101 - it was sent down
+            if len(way) <= ahead and not batch.landed.done():
+                return
             batch.landed.result()
+            yield from _told(batch.before)
+            self._publication.publish(batch)
+            self._named += batch.items
+            way.popleft()
 
     def _clear_away(self) -> None:
         """Leave no draft behind, however we end."""
         self._drafts.abandon()
-        for batch in (self._writing, self._landing, self._published):
-            for item in batch.open_items() if batch else ():
+        for batch in (*self._on_the_way, self._writing):
+            for item in batch.open_items():
                 self._drafts.drop(item)
+
+
+def _told(items: Iterable[Item]) -> Iterator[Handed]:
+    """What became of each, but of those in whose place an older version is tried."""
+    return (item.handed for item in items if item.handed and not item.again)
 
 
 def _failing(destination: Destination, error: OSError) -> VigieError:

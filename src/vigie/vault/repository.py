@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +16,12 @@ from vigie.vault.restic import Restic
 _IGNORED = "ignoring error for "
 """How `restic restore` names a file it could not restore (cmd_restore.go)."""
 _RETRY = " returned error, retrying after "
-"""How restic says that it waits before it tries to read a file again: for a missing one, minutes in all."""
+"""How restic says that it waits before it tries to read a file again."""
+_PATIENCE = "restic tries ten times to read what is missing or damaged: a minute or two for each such pack"
+_CACHELESS = "disabling cache"
+"""How restic says that it does without its cache: nothing is wrong with the repository."""
+_PROGRESS = re.compile(r"\[[\d:]+\] ")
+"""How restic begins a line of progress: the time since it began."""
 _MOST_NAMED = 1000
 
 
@@ -89,20 +96,34 @@ def verify(
     """
     problems: list[str] = []
     say = on_line or _nothing
+    done, patience = "", [_PATIENCE]
+
+    def follow(line: str) -> None:
+        nonlocal done
+        progress = _PROGRESS.sub("", line)
+        if progress == line or progress != done:  # several times a second it says where it still is
+            say(line)
+        done = progress
 
     def complain(line: str) -> None:
         if _RETRY in line:
+            if patience:
+                say(patience.pop())
             say(line.replace(_RETRY, ": tried again after "))
+        elif _CACHELESS in line:
+            say(line)
         elif line.strip() and len(problems) < _MOST_NAMED:
             problems.append(line.strip())
             if on_problem:
                 on_problem(line.strip())
 
+    with suppress(OSError):  # where there is no room for a cache, restic does without
+        os.makedirs(restic.cache, exist_ok=True)  # which `check` does not make itself
     try:
         restic.run(
             "check",
             *(("--read-data",) if read_data else ()),
-            on_line=say,
+            on_line=follow,
             on_complaint=complain,
         )
     except RepositoryDamaged as error:

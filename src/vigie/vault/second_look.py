@@ -1,27 +1,50 @@
 """The second look: what was written is judged again, under the name it is to get."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 from vigie.errors import Unreadable
 from vigie.model import Entry, Judge, Likeness, OpenBlob, Skipped, Verdict
 from vigie.sources.file import FileBlob, in_words
-from vigie.vault.batch import Item
+from vigie.vault.batch import Batch, Item
 from vigie.vault.destination import Destination
 from vigie.vault.stages import JudgeAll
 
+_BETWEEN = Skipped("", "the end of a batch")
+"""Comes back from the judge in its turn, and nobody opens it."""
+
 
 class SecondLook:
-    """Has drafts judged, and files that were there already."""
+    """Has drafts judged, and files that were there already, each against what the plan knows of it."""
 
     def __init__(self, destination: Destination, judge_all: JudgeAll) -> None:
         self._destination = destination
         self._judge_all = judge_all
+        self._sent: deque[Item | Batch] = deque()
 
-    def at(self, items: list[Item]) -> list[Verdict]:
-        """The verdicts on these, in their order, each against what the plan knows of it."""
-        before = {item.choice.path: item.choice.verdict.likeness for item in items}
-        judged = self._judge_all((self._entry(item) for item in items), before.get)
-        return [verdict for _, verdict in judged]
+    def at(self, coming: Iterable[Item | Batch]) -> Iterator[Batch]:
+        """Give each item its verdict, and each batch back when all that came before it is judged.
+
+        What comes is asked for as the judges get free, and goes on coming while they judge.
+        """
+        likenesses: dict[str, Likeness | None] = {}
+
+        def entries() -> Iterator[Entry | Skipped]:
+            for item in coming:
+                self._sent.append(item)
+                if isinstance(item, Batch):
+                    yield _BETWEEN
+                else:
+                    likenesses[item.choice.path] = item.choice.verdict.likeness
+                    yield self._entry(item)
+
+        for _, verdict in self._judge_all(entries(), likenesses.get):
+            item = self._sent.popleft()
+            if isinstance(item, Batch):
+                yield item
+            else:
+                item.verdict = verdict
+                likenesses.pop(item.choice.path, None)
 
     def _entry(self, item: Item) -> Entry:
         choice, place = item.choice, item.place

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol
 
 from vigie.model import Basis, Entry, Likeness, OpenBlob, Skipped, Source, State, Verdict, Version
@@ -11,6 +12,10 @@ from vigie.timeline.document import is_random
 
 SAMPLE = 24
 """Files that are read of a group which is open for one reason; the others follow where all are the same."""
+BURST = 12
+"""The same of changed files that were rewritten in one go: the burst speaks for itself already."""
+ENOUGH = 4096
+"""Bytes from which the judge can tell for sure."""
 
 OnJudged = Callable[[int, int], None]
 Before = Callable[[str], Likeness | None]
@@ -79,6 +84,8 @@ class Open:
 
     version: Version
     look: Look
+    before: Version | None = None
+    """What its path held last, where it changed."""
 
 
 Settle = Callable[[Version, Verdict, int], None]
@@ -115,12 +122,17 @@ class Stages:
             self._step(head)
             cut = head.size < open_.version.entry.size
             if cut and verdict.state is not State.ENCRYPTED:
-                if open_.look.whole or verdict.state in (State.UNKNOWN, State.SKIPPED):
+                # Of what belongs to no format, the rest tells no more than the beginning.
+                lost = verdict.state is State.SKIPPED or (
+                    verdict.state is State.UNKNOWN and not open_.look.group
+                )
+                if open_.look.whole or lost:
                     whole.append(open_.version)
                     found.append(None)
                     continue
-                # What is broken may be broken by the cut.
-                verdict = _HEALTHY  # noqa: PLW2901 - the verdict on the file, from that on its head
+                if verdict.state is not State.UNKNOWN:
+                    # What is broken may be broken by the cut.
+                    verdict = _HEALTHY  # noqa: PLW2901 - the verdict on the file, from that on its head
             self._settle(open_.version, verdict, 2)
             found.append(verdict)
         rest = iter(self.whole(whole))
@@ -139,20 +151,22 @@ class Stages:
         return found
 
     def pooled(self, group: Sequence[Open]) -> list[Verdict]:
-        """Read a sample of a group; the rest as well, unless all of the sample is encrypted, or random."""
-        step = max(1, len(group) // SAMPLE)
-        sample = group[::step][:SAMPLE]
+        """Read a sample of a group; the rest as well, unless all of the sample is encrypted or *unknown*.
+
+        Where some are encrypted and nobody can tell of some, nobody can tell of the rest.
+        """
+        sample = _sampled(group, SAMPLE if group[0].look.group else BURST)
         said = self.heads(sample)
         taken = set(map(id, sample))
         rest = [open_ for open_ in group if id(open_) not in taken]
         if not rest:
             return said
         encrypted = all(verdict.state is State.ENCRYPTED for verdict in said)
-        if not encrypted and not all(
-            verdict.state is State.UNKNOWN and is_random(verdict) for verdict in said
-        ):
+        if any(verdict.state not in (State.ENCRYPTED, State.UNKNOWN) for verdict in said):
             return said + self.heads(rest)
-        model = said[0]
+        # As most of those of whom nobody can tell.
+        unknown = sorted((v for v in said if v.state is State.UNKNOWN), key=is_random)
+        model = said[0] if encrypted else unknown[len(unknown) // 2]
         why = f"not read: {rest[0].look.why}, as all {len(said)} of {len(group):,} such files that were read"
         alike = Verdict(
             model.state,
@@ -172,6 +186,18 @@ class Stages:
         self._done += 1
         self._effort.read += piece.read
         self._on_judged(self._done, self._total)
+
+
+def _sampled(group: Sequence[Open], count: int) -> list[Open]:
+    """So many of them, evenly between, and of each stretch the one that costs the least to be sure of."""
+    count = min(count, len(group))
+    ends = [number * len(group) // count for number in range(count + 1)]
+    return [min(group[start:end], key=_cost) for start, end in pairwise(ends)]
+
+
+def _cost(open_: Open) -> tuple[bool, int]:
+    size = open_.version.entry.size
+    return (False, size) if size >= ENOUGH else (True, -size)
 
 
 class Piece:

@@ -119,22 +119,20 @@ def _documents(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     raise Unreadable("the list of its files breaks off")
 
 
-def _item(
-    document: dict[str, Any], files: dict[str, Item], folders: dict[str, Attributes]
-) -> Item | None:
+def _item(document: dict[str, Any], files: dict[str, Item], folders: dict[str, Attributes]) -> Item | None:
     """The regular file that an item describes, or None if it describes something else; folders are noted.
 
     Raises:
         Unreadable: it describes nothing.
     """
     path = _path(document)
-    mode = _whole(document.get("mode"))
+    mode = _whole(document.get("mode"), 1 << 16)
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or "part" in document:
         return None
     attributes = Attributes(
         stat.S_IMODE(mode),
-        _whole(document.get("uid", 0)),
-        _whole(document.get("gid", 0)),
+        _whole(document.get("uid", 0), 1 << 32),
+        _whole(document.get("gid", 0), 1 << 32),
         _time(document.get("mtime")),
         (*_extended(document.get("xattrs")), *access_lists(document)),
     )
@@ -196,8 +194,8 @@ def _text(value: Any) -> str:
     return os.fsdecode(_bytes(value))
 
 
-def _whole(value: Any) -> int:
-    if not isinstance(value, int) or not 0 <= value < 1 << 63:
+def _whole(value: Any, beyond: int = 1 << 63) -> int:
+    if not isinstance(value, int) or not 0 <= value < beyond:
         raise Unreadable("it is not described as borg does")
     return value
 

@@ -27,7 +27,8 @@ HEAD = 512 * 1024
 """Bytes of a larger file that count as its head."""
 _KEPT = 32 * 1024 * 1024
 """Bytes read ahead that are kept, the newest."""
-_BATCH = 24 * 1024 * 1024
+_LEAST, _BATCH = 4 * 1024 * 1024, 24 * 1024 * 1024
+"""Bytes that a run reads ahead, at least and at most: to start borg takes as long as 24 MiB of it."""
 _MOST = 2048
 """Files asked for in one run,"""
 _ARGUMENTS = 512 * 1024
@@ -49,7 +50,7 @@ class Reader:
         self._given: set[str] = set()
         """Contents that somebody had already, and hardly wants again."""
         self._coming: OrderedDict[str, Sequence[Item]] = OrderedDict()
-        self._window = 1
+        self._window = _LEAST
         self._hits = self._guessed = 0
 
     def announce(self, archive: str, items: Sequence[Item]) -> None:
@@ -90,9 +91,10 @@ class Reader:
 
     def _read(self, archive: str, item: Item) -> None:
         """Get a small file, and put others that may be wanted soon beside it."""
-        # As with the read-ahead of kernels: more where at least half of the last guess was wanted, else less.
-        useful = self._guessed <= 2 * self._hits
-        self._window = min(self._window * 4, _MOST) if useful else max(self._window // 4, 1)
+        # As with the read-ahead of kernels: more where the last guess was any good, else less. One file of it
+        # that was wanted has saved a run, which is worth all of the others.
+        if self._guessed:
+            self._window = min(self._window * 4, _BATCH) if self._hits else max(self._window // 4, _LEAST)
         batch = self._batch(archive, item)
         self._guessed, self._hits = len(batch) - 1, 0
         said = self._fetch(archive, batch)
@@ -106,11 +108,11 @@ class Reader:
         contents = {item.chunks}
         coming = self._coming.get(archive, ())
         start = bisect_left(coming, order(item.path), key=lambda other: order(other.path))
-        for other in coming[start : start + 8 * self._window]:
+        for other in coming[start : start + 8 * _MOST]:
             names += len(os.fsencode(other.home)) + 16
-            if len(batch) >= self._window or names > _ARGUMENTS:
+            if len(batch) >= _MOST or names > _ARGUMENTS:
                 break
-            fits = 0 < other.size <= AHEAD and size + other.size <= _BATCH and not other.flaw
+            fits = 0 < other.size <= AHEAD and size + other.size <= self._window and not other.flaw
             here = other.chunks in contents or other.chunks in self._kept
             if fits and not here and other.content not in self._given:
                 batch.append(other)

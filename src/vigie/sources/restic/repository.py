@@ -33,6 +33,8 @@ class Repository:
 
     def __init__(self, transport: Transport, key: Key, name: str, damage: Iterable[Skipped] = ()) -> None:
         self._transport = transport
+        self.far = transport.far
+        """Whether each read costs a round trip."""
         self._ahead = ReadAhead(transport) if transport.far else None
         self._key = key
         self._name = name
@@ -120,7 +122,9 @@ class Repository:
             with suppress(Unreadable):
                 sealed = self._ahead.read(place.pack, place.offset, place.length)
                 return self._decode(identifier, place, sealed)
-        return self._from_anywhere(identifier, self._unknown(identifier))
+        if self.index.find(identifier) is None:
+            raise self._unknown(identifier)
+        return self._from_anywhere(identifier, Unreadable("it is nowhere"))
 
     def blobs(self, identifiers: Iterable[bytes]) -> Iterator[bytes]:
         """The blobs in this order, each verified; neighbours in a pack are read at once.
@@ -165,10 +169,13 @@ class Repository:
                 reason = Unreadable(f"pack {place.pack[:8]}: {error.reason}")
         raise reason
 
-    def _unknown(self, identifier: bytes) -> Unreadable:
-        """Why a blob cannot be found; the first time, it is noted that the index is not whole."""
+    def note_gap(self) -> None:
+        """Note that the index does not know a blob that a snapshot holds; once is enough."""
         if all(known.path != "index" for known in self.damage):
             self.damage.append(Skipped("index", _GAP))
+
+    def _unknown(self, identifier: bytes) -> Unreadable:
+        self.note_gap()
         return Unreadable(f"blob {identifier.hex()[:8]} is not in the index")
 
     def _decode(self, identifier: bytes, place: Place, sealed: bytes) -> bytes:

@@ -71,6 +71,11 @@ class ResticSource:
         self._tree_of = {root.snapshot.id: root.tree for root in self._repository.roots}
 
     @property
+    def far(self) -> bool:
+        """Whether reading waits for a network, so that it is worth to read ahead."""
+        return self._repository.far
+
+    @property
     def damage(self) -> tuple[Skipped, ...]:
         """Files of the repository itself (config, keys, snapshots, index) that cannot be read, and why."""
         return tuple(self._repository.damage)
@@ -188,6 +193,7 @@ class ResticSource:
         for start in range(0, len(chunks), 32):
             place = self._repository.index.find(chunks[start : start + 32])
             if place is None:
+                self._repository.note_gap()
                 return Skipped(path, f"a part of it is missing (blob {chunks[start : start + 4].hex()})")
             packed += place.length - OVERHEAD
             plain += place.plain

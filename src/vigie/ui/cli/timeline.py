@@ -84,6 +84,8 @@ def command(
         output.emit({"summary": {**record.summary(found), **known}})
     else:
         tale.show(output.console(), found, source)
+        if recall.answered:
+            click.echo(f"Known from earlier runs, and not read again: {recall.answered:,}.")
         if recall.problem:
             click.echo(f"Went on without memory of earlier runs: {shown(recall.problem)}.")
         for document in affected(story) if files else ():

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from vigie.model import Snapshot
-from vigie.timeline import Affected, Caution, Oddity, Timeline, Wave
+from vigie.timeline import Affected, Caution, Oddity, Timeline, Wave, short
 from vigie.ui.cli import output, shown
 from vigie.ui.cli.timeline_record import Findings, when
 
@@ -106,7 +106,7 @@ def _sentence(story: Timeline) -> str:
 
 
 def _id(snapshot: Snapshot) -> str:
-    return shown(snapshot.id[:8])
+    return shown(short(snapshot))
 
 
 def _ids(snapshots: Iterable[Snapshot]) -> str:

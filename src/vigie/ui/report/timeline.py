@@ -10,7 +10,8 @@ from html import escape
 
 from vigie import __version__
 from vigie.model import Snapshot
-from vigie.timeline import Attack, Caution, Oddity, Timeline, plan
+from vigie.timeline import Attack, Caution, Oddity, Timeline, plan, short
+from vigie.timeline.naming import LONGEST
 from vigie.ui.report.document import document
 from vigie.ui.report.language import Language
 from vigie.ui.report.timeline_language import LANGUAGES, cut, dated, stamp, zone
@@ -182,4 +183,4 @@ def _next(language: Language, source: str) -> str:
 
 
 def _id(snapshot: Snapshot) -> str:
-    return f'<span class="path">{cut(snapshot.id[:8], 8)}</span>'
+    return f'<span class="path">{cut(short(snapshot), LONGEST)}</span>'

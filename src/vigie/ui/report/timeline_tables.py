@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from vigie.model import Snapshot
-from vigie.timeline import Attack, Timeline, Wave
+from vigie.timeline import Attack, Timeline, Wave, short
+from vigie.timeline.naming import LONGEST
 from vigie.ui.report.language import Language
 from vigie.ui.report.timeline_language import cut, stamp
 from vigie.ui.report.timeline_picture import Picture
@@ -118,7 +119,7 @@ def _table(keys: Sequence[str], rows: Iterable[Sequence[str]], total: int, langu
 
 
 def _when(snapshot: Snapshot) -> str:
-    return f'{stamp(snapshot.time_ns)} <span class="path soft">{cut(snapshot.id[:8], 8)}</span>'
+    return f'{stamp(snapshot.time_ns)} <span class="path soft">{cut(short(snapshot), LONGEST)}</span>'
 
 
 def _path(raw: str) -> str:

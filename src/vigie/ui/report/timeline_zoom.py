@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from vigie.model import State, Version
-from vigie.timeline import Affected, Document, Sighting, Timeline
+from vigie.timeline import Affected, Document, Sighting, Timeline, short
+from vigie.timeline.naming import LONGEST
 from vigie.ui.report.timeline_language import both, cut, figure, size, stamp
 from vigie.ui.report.timeline_picture import Cell, Folder, Picture, spans
 
@@ -187,7 +188,7 @@ def _version(timeline: Timeline, number: int, sighting: Sighting, state: State, 
     renamed = f'<span class="path">{cut(name, _NAME)}</span> ' if name else ""
     css = ' class="bad"' if state is State.ENCRYPTED else ""
     return (
-        f'<tr><td>{stamp(at.time_ns)} <span class="path">{cut(at.id[:8], 8)}</span></td>'
+        f'<tr><td>{stamp(at.time_ns)} <span class="path">{cut(short(at), LONGEST)}</span></td>'
         f"<td{css}>{_SIGNS[state]}\u00a0{both(f's.{state.value}')}</td><td>{about[0]}</td><td>{about[1]}</td>"
         f'<td>{renamed}<span lang="en">{reasons}</span></td></tr>\n'
     )
