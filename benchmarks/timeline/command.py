@@ -69,6 +69,8 @@ def main() -> None:
 
 def _run(given: argparse.Namespace, place: Path, parts: frozenset[str]) -> None:
     out = Console(stderr=given.json)
+    if not out.is_terminal:
+        out.width = 120  # of a file, which has no width
     sizes = CURVE if given.curve else (given.files,)
     snapshots = given.snapshots
     if given.million:

@@ -20,7 +20,7 @@ from ledger import Truth
 T = TypeVar("T")
 RESTORED = 3
 COMPARED = 5
-PATIENCE = 180.0
+PATIENCE = 240.0
 """Seconds after which no further sample of one way is begun."""
 LONGEST = 600.0
 """Seconds that any command may take."""

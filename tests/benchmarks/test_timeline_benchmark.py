@@ -10,6 +10,7 @@ from typing import Any
 
 import docx
 import pytest
+from rich.console import Console
 
 from vigie.drill.playground import NotAPlayground
 from vigie.formats.contract import Bytes
@@ -305,3 +306,100 @@ def test_a_line_through_the_sizes(bench: Any) -> None:
     assert fitted.residual < 0.01
     with pytest.raises(ValueError, match="two sizes"):
         bench.projection.projected([trial(5)])
+
+
+@pytest.fixture
+def played(bench: Any, built: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """No command is run: a program that is always right has said what it would say; the words are noted."""
+    _, truth = built
+    seen: list[list[str]] = []
+    planned = [
+        {
+            "path": (one.clean or one).path,
+            "snapshot": one.clean and truth.snapshots[one.hit - 1],
+            "why": "older",
+        }
+        for one in hit(truth)
+    ]
+
+    def measured(command: list[str], out: Path, **_: Any) -> Any:
+        seen.append(command)
+        said = planned if "recover" in command else perfect(truth)
+        out.write_text("".join(f"{json.dumps(row)}\n" for row in said))
+        return bench.bill.Bill(2.0, 1.0, 1 << 20, 1)
+
+    def traced(*_: Any) -> Any:
+        reads = bench.bill.Reads()
+        reads.stored["data"], reads.read["data"], reads.packs["tree"], reads.of["tree"] = 1000, 10, 100, 10
+        return reads
+
+    monkeypatch.setattr(bench.trial, "measured", measured)
+    monkeypatch.setattr(bench.trial, "traced", traced)
+    monkeypatch.setattr(bench.trial, "_can_list", lambda: True)
+    monkeypatch.setattr(bench.trial, "rivals", lambda *_: [bench.rivals.Rival("other", 1, 2, 3.0)])
+    return seen
+
+
+def test_every_part_of_a_trial(
+    bench: Any, built: tuple[Any, Any], played: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, truth = built
+    trial = bench.trial.tried(made, truth, lambda _: None)
+    assert trial.marks.plan["right"] == len(hit(truth))
+    assert trial.snapshots == SNAPSHOTS
+    assert [words[3] for words in played] == ["timeline", "recover", "timeline", "timeline"]
+    assert sorted(one.name for one in made.place.iterdir()) == ["repository", "truth.jsonl"]
+    told = json.loads(bench.figures.line(trial))
+    assert told["reads"]["share_of_packs"] == 0.01
+    assert told["with_last"]["seconds"] == told["without_last"]["seconds"] == 2.0
+    bench.showing.show(trial, Console(width=200))
+    shown = capsys.readouterr().out
+    assert "1.00%" in shown
+    assert "without the last snapshot" in shown
+
+
+def test_what_is_built_is_used_again(
+    bench: Any, built: tuple[Any, Any], played: list[list[str]], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    made, _ = built
+    for name in (f"{FILES}x{SNAPSHOTS}", f"{2 * FILES}x{SNAPSHOTS}"):
+        (tmp_path / name).symlink_to(made.place)
+    monkeypatch.setattr(bench.command, "CURVE", (FILES, 2 * FILES))
+    monkeypatch.setattr(
+        bench.command.projection, "projected", lambda _: bench.projection.Projection(9, 9, 1, 0)
+    )
+    common = ["timeline", "--place", str(tmp_path), "--snapshots", str(SNAPSHOTS), "--json"]
+    for words, runs in (
+        (["--files", str(FILES), "--parts", ""], 1),
+        (["--files", str(FILES), "--build"], 0),
+        (["--curve"], 2),
+    ):
+        played.clear()
+        monkeypatch.setattr(sys, "argv", common + words)
+        bench.command.main()
+        said = capsys.readouterr()
+        assert len(played) == runs
+        assert [json.loads(line)["onset_right"] for line in said.out.splitlines()] == [True] * runs
+        assert ("projected" in said.err) == (words == ["--curve"])
+
+
+def test_without_a_place_nothing_stays(
+    bench: Any, played: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: list[Path] = []
+
+    def build(place: Path, **how: Any) -> None:
+        places.append(place)
+        assert (how["files"], how["snapshots"], how["sizes"]) == (1_000_000, 90, "life")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench.command, "build", build)
+    monkeypatch.setattr(bench.command.tempfile, "mkdtemp", lambda **_: str(tmp_path / "made"))
+    (tmp_path / "made").mkdir()
+    monkeypatch.setattr(sys, "argv", ["timeline", "--million", "--sizes", "life"])
+    with pytest.raises(KeyboardInterrupt):
+        bench.command.main()
+    assert places == [tmp_path / "made" / "life-1000000x90"]
+    assert not (tmp_path / "made").exists()
+    assert not played

@@ -67,9 +67,9 @@ def test_fewer_came_than_vanished_of_one_size() -> None:
 
 
 def test_more_came_than_vanished_of_one_size() -> None:
+    """One of them was never saved, or had another size: perhaps none was made of the one that vanished."""
     match = matched(files(x=10, y=10, z=5), files(a=10), 0)
-    assert match.pairs == {"a": ""}
-    assert [one.path for one in match.left] == ["z"]
+    assert (match.pairs, len(match.left), len(match.missing)) == ({}, 3, 1)
 
 
 @pytest.mark.parametrize(

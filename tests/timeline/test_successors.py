@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vigie.errors import Unreadable
 from vigie.model import Entry, Gone, Likeness, OpenBlob, Skipped, Snapshot, State, Verdict, Version
@@ -210,6 +212,17 @@ def test_where_something_else_vanished_nobody_knows_whose_it_was() -> None:
     assert timeline.became.unsettled == {("/d", 1)}
 
 
+def test_more_came_than_vanished() -> None:
+    """One of the three was new that day; the others may be what became of those that vanished."""
+    old = {"/d/a.pdf": ("i1", 10), "/d/b.pdf": ("i2", 20), **OTHERS}
+    new = {"/d/77": ("r1", 1000), "/d/78": ("u2", 2000), "/d/79": ("e", 3000)}
+    timeline = tell(old, {**new, **STRUCK})
+    assert hit(timeline) == {
+        **dict.fromkeys(("/d/a.pdf", "/d/b.pdf"), ("", False)),
+        **{path: (path, False) for path in new},
+    }
+
+
 def test_given_back_since() -> None:
     moments = [
         {"/a.pdf": ("i1", 10), **OTHERS},
@@ -232,3 +245,32 @@ def test_what_cannot_be_read_is_nobodys_heir() -> None:
     timeline = tell({"/d/a.pdf": ("i1", 10), **OTHERS}, {"/d/77": ("s", 0), **STRUCK})
     assert hit(timeline) == {}
     assert restored(timeline) == {"/d/a.pdf"}
+
+
+FATES = st.lists(
+    st.tuples(st.integers(1, 6), st.sampled_from(["kept", "deleted", "moved", "struck"])), max_size=9
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(FATES, st.sampled_from([0, 4, 256]))
+def test_whatever_users_did_the_same_day(fates: list[tuple[int, str]], more: int) -> None:
+    """Nothing that was struck is passed over, and nothing else is called so for sure."""
+    old = {f"/d/{n}.pdf": (f"i{n}", 1000 * size) for n, (size, _) in enumerate(fates)}
+    new = dict(old)
+    for n, (size, fate) in enumerate(fates):
+        if fate != "kept":
+            del new[f"/d/{n}.pdf"]
+        if fate == "moved":
+            new[f"/e/{n}.pdf"] = (f"i{n}", 1000 * size)
+        if fate == "struck":
+            new[f"/d/{n * 7:08x}"] = (f"u{n}", 1000 * size + more)
+    timeline = tell({**old, **OTHERS}, {**new, **STRUCK})
+    found = hit(timeline)
+    struck = {f"/d/{n}.pdf" for n, (_, fate) in enumerate(fates) if fate == "struck"}
+    assert struck <= found.keys()
+    assert {path for path, (_, sure) in found.items() if sure} <= struck
+    assert all(
+        now in ("", f"/d/{int(path[3:-4]) * 7:08x}") for path, (now, _) in found.items() if path in struck
+    )
+    assert restored(timeline) >= struck

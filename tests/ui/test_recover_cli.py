@@ -1,5 +1,6 @@
 """`vigie recover` and `vigie timeline` where things go wrong: in part, damaged, full, unrecoverable."""
 
+import errno
 import io
 import json
 import os
@@ -223,7 +224,7 @@ def test_the_plan_has_steps_with_files_bytes_and_time(repository: Path, share: P
     assert first["bytes"] == len("penicilline" + TEXT)
     assert first["seconds"] == round(first["bytes"] / 1024, 1)
     assert "the limit given" in last["summary"]["speed"]
-    assert not (tmp_path / "state").exists()
+    assert not (tmp_path / "state" / "journal.sqlite").exists()
 
 
 def test_the_plan_goes_by_what_was_measured_here(repository: Path, share: Path, tmp_path: Path) -> None:
@@ -307,3 +308,23 @@ def test_nothing_is_handed_back_into_the_repository(repository: Path, share: Pat
     result = run(recover.command, "--to", str(repository / "back"))
     assert isinstance(result.exception, NotPermitted)
     assert not (repository / "back").exists()
+
+
+def test_what_the_disk_does_not_take_is_counted(
+    repository: Path, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        os.setxattr(share / "a.txt", "user.origin", b"scanner")
+        os.setxattr(share, "user.ward", b"2 north")
+    except OSError:
+        pytest.skip("the disk takes no extended attributes")
+    restic(repository, "backup", str(share))
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(os, "setxattr", refuse)
+    result = run(recover.command, "--to", "to")
+    assert (result.exception, result.return_value) == (None, 0)
+    assert "1 file could not be given user.origin" in result.output
+    assert f"folder {share}: could not be given user.ward" in result.output

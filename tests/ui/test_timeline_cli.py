@@ -88,6 +88,7 @@ def test_for_machines() -> None:
     ]
     assert {hit["last_clean"] for hit in hits} == {snapshots[1]["snapshot"]}
     assert all(hit["now"] == hit["path"] + ".locked" and hit["sure"] for hit in hits)
+    assert [hit["stage"] for hit in hits] == [2] * 6
     summary = last["summary"]
     assert (summary["last_clean"], summary["first_hit"]) == tuple(row["snapshot"] for row in snapshots[1:])
     assert (summary["affected"], summary["unrecoverable"], summary["never_hit"]) == (6, 0, 0)

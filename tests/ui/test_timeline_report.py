@@ -28,7 +28,7 @@ from vigie.ui.report.words_timeline import ENGLISH, FRENCH
 DAY = 86_400 * 10**9
 BEGIN = 1_790_000_000 * 10**9
 HOSTILE = "x\"'><script>alert(1)</script>&\u202ecod.exe\udcff\x1b[31m\n.pdf"
-VOID = {"meta", "input", "br"}
+VOID = {"wbr", "meta", "input", "br"}
 WORDS = {"i": State.INTACT, "e": State.ENCRYPTED, "d": State.DAMAGED, "u": State.UNKNOWN, "r": State.UNKNOWN}
 Files = Mapping[str, str]
 
@@ -484,3 +484,27 @@ def test_an_attack_without_anything_is_said_so(hit: Timeline) -> None:
     shown = Reader(page(hit, nothing, (), source="vault", made_ns=0)).shown
     assert "No backup shows newly encrypted files." in shown["en"]
     assert "No such file appeared" in shown["en"]
+
+
+def test_snapshots_named_by_dates_are_told_apart() -> None:
+    days = [Snapshot(f"2026-11-0{n}", BEGIN + n * DAY, paths=("/",)) for n in (1, 2)]
+    story = Story()
+    for at, content in zip(days, ("i1", "e2"), strict=True):
+        entry = Entry("/srv/a.pdf", 12_345, at.time_ns, closed)
+        story.add(at, [(Version(at, entry, content), verdict(content))])
+    shown = Reader(html_of(story.end())).shown
+    assert "(backup 2026-11-01, clean)" in shown["en"]
+    assert "(sauvegarde 2026-11-02, touchée)" in shown["fr"]
+
+
+def test_what_came_under_random_names_is_drawn_as_encrypted() -> None:
+    """Nothing says so of its bytes; that it came as a document of its size went does. One was never saved."""
+    struck = {path: content for path, content in CALM.items() if not path.startswith("/srv/bio")}
+    gone = sorted(CALM.keys() - struck.keys())
+    struck |= {f"/srv/bio/{n:016x}": "u" for n in range(len(gone))}
+    image = picture(tell(CALM, {**struck, "/srv/new/x.pdf.locked": "e"}))
+    rows = {folder.path: folder for folder in image.folders}
+    assert [cell and cell.encrypted for cell in rows["/srv/bio"].cells] == [0, len(gone)]
+    assert (rows["/srv/bio"].hit, rows["/srv/bio"].files) == (len(gone), len(gone))
+    assert (rows["/srv/new"].hit, rows["/srv/new"].files) == (1, 1)
+    assert image.unsure == 0

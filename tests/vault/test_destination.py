@@ -17,7 +17,8 @@ from vigie.errors import DiskFull, NotPermitted, StateInUse
 from vigie.model import Attributes
 from vigie.vault import Destination
 from vigie.vault import destination as destination_module
-from vigie.vault.destination import Refused, Taken, dress, write
+from vigie.vault.destination import Refused, Taken, write
+from vigie.vault.dress import dress
 
 
 def put(destination: Destination, path: str, data: bytes = b"data") -> None:

@@ -135,6 +135,28 @@ def test_it_does_not_run_ahead_without_bound_and_ends_when_nobody_reads() -> Non
     assert not [thread for thread in threading.enumerate() if thread.name == "fetch"]
 
 
+class Here(InPieces):
+    """One on a disk of this machine."""
+
+    far = False
+
+
+def test_what_is_near_is_read_where_it_is_wanted() -> None:
+    before = threading.active_count()
+    source = Here(b"a", b"bc")
+    with Fetch(source, iter([job(3), Job(None)])) as fetch:
+        assert threading.active_count() == before
+        pieces = iter(fetch)
+        assert next(pieces).data == b"a"
+        assert source.given == 2  # one is held back, to say of it that it is the last
+        assert [piece.data for piece in pieces] == [b"bc", b""]
+
+
+def test_a_limit_is_kept_for_what_is_near() -> None:
+    with Fetch(Here(bytes(500)), iter([job(500)]), 1000) as fetch:
+        assert [len(piece.data) for piece in fetch] == [500]
+
+
 def test_a_limit_does_not_keep_the_end_waiting() -> None:
     source = InPieces(*[bytes(1 << 20)] * 9)
     with Fetch(source, iter([job(9 << 20)]), 1000):

@@ -6,23 +6,26 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from vigie.errors import DiskFull, NotPermitted
-from vigie.model import Blob, Judge, Likeness, State, Verdict
+from vigie.model import Blob, Entry, Judge, Likeness, Skipped, State, Verdict
 from vigie.sources.restic import ResticSource
 from vigie.timeline import Plan, plan
 from vigie.timeline.urgency import Step, ordered
-from vigie.vault import Destination, Handed, JudgeAll, Outcome, Restic, told
+from vigie.vault import Destination, Handed, JudgeAll, Outcome, Recovery, Restic, told
 from vigie.vault import destination as destination_module
 from vigie.vault.manifest import NAME, Manifest
 from vigie.vault.manifest_check import check_manifest
 from vigie.vault.manifest_key import signing_key
 from vigie.vault.recover import hand_back
 from vigie.vault.second_look import one_by_one
+
+Before = Callable[[str], Likeness | None]
+Judged = Iterator[tuple[Entry | Skipped, Verdict]]
 
 
 class Opened(ResticSource):
@@ -43,12 +46,18 @@ class Bench:
         self.to, self.key = tmp_path / "to", signing_key(tmp_path / "state")
         self.reads = 0
         self.bytes = 0
+        self.folders: dict[str, tuple[str, ...]] = {}
 
     def planned(self, source: ResticSource) -> Plan:
         return plan(told(source, self.judge_all, source.snapshots(), full=True))
 
     def run(
-        self, *, judge: Judge | None = None, nearest: bool = False, only: int | None = None, limit: int = 0
+        self,
+        *,
+        judge: Judge | None = None,
+        nearest: bool = False,
+        only: int | None = None,
+        limit: int = 0,
     ) -> dict[str, Handed]:
         """What became of each file; `only` so many are waited for, then the reader goes away."""
         self.bytes = 0
@@ -72,6 +81,7 @@ class Bench:
                     nearest=nearest,
                     limit=limit,
                     on_bytes=on_bytes,
+                    on_folder=self.folders.__setitem__,
                 )
                 for item in coming:
                     handed[os.path.basename(item.path)] = item
@@ -147,11 +157,17 @@ def test_without_a_manifest_the_bytes_are_compared(bench: Bench, share: Path) ->
     assert bench.reads == 1
 
 
-def test_a_reader_that_goes_away_leaves_no_draft(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_that_goes_away_leaves_no_draft(
+    bench: Bench, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("vigie.vault.batch.FILES", 1)
+    for number in range(20):
+        (share / f"n{number}.txt").write_bytes(b"I %d" % number)
+    bench.restic.run("backup", "--", str(share))
     assert len(bench.run(only=1)) == 1
     assert not list(bench.to.rglob(".vigie-*"))
     there = len(bench.files())
+    assert 1 <= there <= 6
     handed = bench.run()
     assert len([item for item in handed.values() if item.outcome is Outcome.ALREADY]) == there
     assert outcomes(handed) == {Outcome.ALREADY, Outcome.RESTORED}
@@ -163,6 +179,110 @@ def test_folders_get_their_modes_and_times_back(bench: Bench, share: Path) -> No
     assert stat.S_IMODE(status.st_mode) == 0o750
     assert status.st_mtime_ns == 1_500_000_000_000_000_007
     assert bench.at(share).stat().st_mtime_ns == share.stat().st_mtime_ns
+
+
+def test_extended_attributes_come_back(bench: Bench, share: Path) -> None:
+    (share / "d" / "n.txt").write_bytes(b"I am new")
+    try:
+        os.setxattr(share / "d" / "n.txt", "user.origin", b"scanner \xff")
+        os.setxattr(share / "d", "user.ward", b"2 north")
+    except OSError:
+        pytest.skip("the disk takes no extended attributes")
+    bench.restic.run("backup", "--", str(share))
+    handed = bench.run()
+    assert os.getxattr(bench.at(share / "d" / "n.txt"), "user.origin") == b"scanner \xff"
+    assert os.getxattr(bench.at(share / "d"), "user.ward") == b"2 north"
+    assert os.listxattr(bench.at(share / "b.txt")) == os.listxattr(share / "b.txt")
+    assert {item.lacking for item in handed.values()} == {()}
+    assert not bench.folders
+    assert outcomes(bench.run()) == {Outcome.ALREADY}
+
+
+def test_a_disk_without_extended_attributes_is_named(
+    bench: Bench, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (share / "d" / "n.txt").write_bytes(b"I am new")
+    try:
+        os.setxattr(share / "d" / "n.txt", "user.origin", b"scanner")
+        os.setxattr(share / "d", "user.ward", b"2 north")
+    except OSError:
+        pytest.skip("the disk takes no extended attributes")
+    bench.restic.run("backup", "--", str(share))
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(os, "setxattr", refuse)
+    handed = bench.run()
+    assert outcomes(handed) == {Outcome.RESTORED}
+    assert handed["n.txt"].record()["lacking"] == ["user.origin"]
+    assert "lacking" not in handed["b.txt"].record()
+    assert bench.folders == {str(share / "d"): ("user.ward",)}
+    tally = Recovery()
+    for item in handed.values():
+        tally.count(item)
+    assert tally.record()["lacking"] == {"user.origin": 1}
+
+
+def test_nothing_is_reported_before_its_name_is_on_the_disk(
+    bench: Bench, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigie.vault.batch.FILES", 3)
+    for number in range(20):
+        (share / f"n{number}.txt").write_bytes(b"I %d" % number)
+    bench.restic.run("backup", "--", str(share))
+    begun, ended = 0, 0
+    written: dict[bytes, int] = {}
+    named: dict[str, int] = {}
+    real_sync, real_publish, real_draft = Destination.sync, Destination.publish, Destination.draft
+
+    def sync(self: Destination) -> None:
+        nonlocal begun, ended
+        begun += 1
+        real_sync(self)
+        ended += 1
+
+    def draft(self: Destination, place: destination_module.Place) -> int:
+        written[place.name] = begun
+        return real_draft(self, place)
+
+    def publish(self: Destination, place: destination_module.Place) -> os.stat_result:
+        assert ended > written[place.name]
+        named[os.fsdecode(place.name)] = begun
+        return real_publish(self, place)
+
+    monkeypatch.setattr(Destination, "sync", sync)
+    monkeypatch.setattr(Destination, "draft", draft)
+    monkeypatch.setattr(Destination, "publish", publish)
+    with Opened(bench.restic.repository, bench.restic.environment["RESTIC_PASSWORD"]) as source:
+        steps = ordered(bench.planned(source))
+        with Destination(str(bench.to)) as destination:
+            count = 0
+            for item in hand_back(steps, (), source, bench.judge_all, destination):
+                assert ended > named[os.path.basename(item.path)]
+                count += 1
+    assert count == 24
+
+
+def test_a_slow_source_keeps_nobody_waiting(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vigie.vault.batch.AGE", -1.0)
+    passes = 0
+
+    def judge(blob: Blob, name: str, before: Likeness | None = None) -> Verdict:
+        return bench.judge(blob, name, before)
+
+    real = one_by_one(judge)
+
+    def judge_all(entries: Iterable[Entry | Skipped], /, before: Before | None = None) -> Judged:
+        nonlocal passes
+        passes += 1
+        return real(entries, before)
+
+    with Opened(bench.restic.repository, bench.restic.environment["RESTIC_PASSWORD"]) as source:
+        steps = ordered(bench.planned(source))
+        with Destination(str(bench.to)) as destination:
+            handed = list(hand_back(steps, (), source, judge_all, destination))
+    assert passes == len(handed) == 4  # each is judged before the next one is read
 
 
 def test_a_version_that_is_not_what_it_seemed_gives_way_to_an_older_one(bench: Bench, share: Path) -> None:
@@ -292,6 +412,42 @@ def test_drafts_that_cannot_be_made_or_read_back(bench: Bench, monkeypatch: pyte
     assert handed.pop("b.txt").outcome in (Outcome.REFUSED, Outcome.REJECTED)
     assert outcomes(handed) == {Outcome.RESTORED}
     assert "b.txt" not in bench.files()
+
+
+def test_one_file_that_cannot_be_made_or_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_draft, real_publish = Destination.draft, Destination.publish
+
+    def draft(self: Destination, place: destination_module.Place) -> int:
+        if place.name == b"a.txt":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real_draft(self, place)
+
+    def publish(self: Destination, place: destination_module.Place) -> os.stat_result:
+        if place.name == b"b.txt":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real_publish(self, place)
+
+    monkeypatch.setattr(Destination, "draft", draft)
+    monkeypatch.setattr(Destination, "publish", publish)
+    handed = bench.run()
+    assert {handed.pop(name).outcome for name in ("a.txt", "b.txt")} == {Outcome.REFUSED}
+    assert outcomes(handed) == {Outcome.RESTORED}
+    assert not list(bench.to.rglob(".vigie-*"))
+
+
+def test_what_was_there_and_is_a_folder_when_it_was_judged(bench: Bench, share: Path) -> None:
+    bench.run()
+    (bench.to / NAME).unlink()
+
+    def slow(blob: Blob, name: str, before: Likeness | None = None) -> Verdict:
+        if name.endswith("a.txt"):
+            bench.at(share / "a.txt").unlink()
+            bench.at(share / "a.txt").mkdir()
+        return bench.judge(blob, name, before)
+
+    handed = bench.run(judge=slow)
+    assert handed.pop("a.txt").outcome is Outcome.REFUSED
+    assert outcomes(handed) == {Outcome.ALREADY}
 
 
 def test_a_full_disk_with_a_manifest(bench: Bench, share: Path, small_disk: Path) -> None:

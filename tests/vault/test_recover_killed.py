@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import stat
 import subprocess
@@ -17,18 +18,28 @@ from vigie.vault.manifest_check import check_manifest
 
 TEXT = b"Madame, votre bilan sanguin est normal. Merci de revenir dans six mois.\n"
 COUNT = 600
+PASSWORD = "pass word\u00e9"  # of the template
 IN_FLIGHT = 2 * FILES
 
 
-@pytest.fixture
-def many(tmp_path: Path) -> Path:
-    folder = tmp_path / "many"
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("killed") / "many"
     for number in range(COUNT):
         path = folder / f"d{number % 7}" / f"{number}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"%d " % number + TEXT * (number % 50 + 1))
         path.chmod(0o600 + number % 7 * 8)
     return folder
+
+
+@pytest.fixture(scope="module")
+def backup(many: Path, template: Path) -> Restic:
+    """A backup of them: only read, so one serves all instants."""
+    place = Path(shutil.copytree(template, many.parent / "repository"))
+    restic = Restic.at("restic", str(place), many.parent / "state").with_password(PASSWORD)
+    restic.run("backup", "--", str(many))
+    return restic
 
 
 def recover(restic: Restic, state: Path, to: Path, *, limit: str) -> subprocess.Popen[bytes]:
@@ -57,10 +68,9 @@ def there(top: Path) -> dict[str, tuple[int, int]]:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_killed_at_any_instant(restic: Restic, state: Path, many: Path, tmp_path: Path, seed: int) -> None:
-    restic.run("backup", "--", str(many))
+def test_killed_at_any_instant(backup: Restic, state: Path, many: Path, tmp_path: Path, seed: int) -> None:
     to = tmp_path / "to"
-    child = recover(restic, state, to, limit="1500K")
+    child = recover(backup, state, to, limit="1500K")
     deadline = time.monotonic() + 60
     while not (to / "vigie-manifest.jsonl").exists():
         assert child.poll() is None, child.stdout and child.stdout.read()
@@ -73,7 +83,7 @@ def test_killed_at_any_instant(restic: Restic, state: Path, many: Path, tmp_path
     before = there(top)
     assert reported <= len(before)
 
-    out = recover(restic, state, to, limit="0").communicate(timeout=60)[0]
+    out = recover(backup, state, to, limit="0").communicate(timeout=60)[0]
     after = there(top)
     # What had its name kept it: the very same file. What was not finished is written again.
     assert {name: after[name] for name in before} == before

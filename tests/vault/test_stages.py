@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from vigie.sources.file import FileBlob
 from vigie.timeline import look
 from vigie.vault import Effort, History
 from vigie.vault.history import FIRST, SPOT
-from vigie.vault.stages import SAMPLE, Open, Stages
+from vigie.vault.stages import BURST, SAMPLE, Open, Stages
 
 PIECE = 1000
 """Bytes of a first piece."""
@@ -127,14 +128,14 @@ def shelf(tmp_path: Path) -> Shelf:
     return Shelf(tmp_path)
 
 
-def opened(version: Version, *, whole: bool = False) -> Open:
+def opened(version: Version, *, whole: bool = False, group: bool = True, before: bool = False) -> Open:
     # As triage leaves them: a change that packs less well is open, whole.
     small = Version(version.snapshot, Entry("/x", 1000, 1, version.entry.open), "x", 400)
     worse = Version(version.snapshot, Entry("/x.dcm", 1000, 1, version.entry.open), "y", 900)
     seen = look(worse, small) if whole else look(Version(small.snapshot, small.entry, "z", 1000), None)
     assert seen.verdict is None
     assert seen.whole is whole
-    return Open(version, seen)
+    return Open(version, seen if group else replace(seen, group=""), small if before else None)
 
 
 @pytest.mark.parametrize(
@@ -197,18 +198,46 @@ def test_all_alike_settles_the_rest_unread(
     assert max(map(int, (path[1:] for path in shelf.heads))) > 900
 
 
-@pytest.mark.parametrize("odd", ["ii", "uu", "rr"])
-def test_mixed_are_all_read(shelf: Shelf, odd: str) -> None:
+@pytest.mark.parametrize(("odd", "before"), [("ii", False), ("dd", False), ("uu", True), ("rr", True)])
+def test_mixed_are_all_read(shelf: Shelf, odd: str, before: bool) -> None:
     desk = Desk(shelf)
-    group = [opened(shelf.version(f"/{n}", odd if n == 0 else "ee")) for n in range(100)]
+    group = [opened(shelf.version(f"/{n}", odd if n == 0 else "ee"), before=before) for n in range(100)]
     assert len(desk.stages.pooled(group)) == 100
     assert sorted(shelf.heads) == sorted(f"/{n}" for n in range(100))
 
 
-@pytest.mark.parametrize("letters", ["ii", "uu", "dd"])
+@pytest.mark.parametrize(
+    ("odd", "model"), [("u", "u"), ("r", "r"), ("urr", "r"), ("uur", "u")], ids=["u", "r", "urr", "uur"]
+)
+def test_new_ones_of_which_nobody_can_tell_some(shelf: Shelf, odd: str, model: str) -> None:
+    desk = Desk(shelf)
+    letters = [2 * odd[n // 5 % len(odd)] if n % 5 == 0 else "ee" for n in range(SAMPLE)]
+    # so that each stretch of the group has one that is cheaper to read than its neighbours
+    group = [
+        opened(shelf.version(f"/{n}", letters[n // 4], 5001 if n % 4 else 5000)) for n in range(4 * SAMPLE)
+    ]
+    said = desk.stages.pooled(group)
+    assert len(shelf.heads) == SAMPLE
+    assert (said[-1].state, said[-1].confidence) == (State.UNKNOWN, 0.5)
+    assert said[-1].evidence[1] == f"it reads {model}"
+
+
+@pytest.mark.parametrize("letters", ["ii", "dd"])
 def test_healthy_ones_do_not_stand_for_others(shelf: Shelf, letters: str) -> None:
     Desk(shelf).stages.pooled([opened(shelf.version(f"/{n}", letters)) for n in range(100)])
     assert len(shelf.heads) == 100
+
+
+def test_of_a_burst_fewer_are_read(shelf: Shelf) -> None:
+    Desk(shelf).stages.pooled([opened(shelf.version(f"/{n}", "ee"), group=False) for n in range(1000)])
+    assert len(shelf.heads) == BURST
+
+
+def test_what_is_cheap_to_be_sure_of_is_read(shelf: Shelf) -> None:
+    sizes = [100, 4095, 70_000, 4096, 300, 200, 300, 100] * 10
+    group = [opened(shelf.version(f"/{n}", "ee", size), group=False) for n, size in enumerate(sizes)]
+    Desk(shelf).stages.pooled(group)
+    assert {sizes[int(path[1:])] for path in shelf.heads} == {4096}
 
 
 def test_a_small_group_is_all_read(shelf: Shelf) -> None:

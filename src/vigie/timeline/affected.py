@@ -39,14 +39,15 @@ _SOME = 3
 def affected(timeline: Timeline) -> Iterator[Affected]:
     """Every document that was hit, in path order; those that were repaired since are among them."""
     leftovers = {leftover.path: leftover for leftover in timeline.leftovers}
-    orphans = (one for one in timeline.leftovers if one.path in timeline.became.orphans)
+    orphans, doubtful = timeline.became.orphans, timeline.became.doubtful
+    strays = (one for one in timeline.leftovers if one.path in orphans or one.path in doubtful)
     swept = _swept(timeline)
-    for document in heapq.merge(timeline.documents, orphans, key=lambda one: one.path):
+    for document in heapq.merge(timeline.documents, strays, key=lambda one: one.path):
         heir = timeline.became.heirs.get(document.path)
         successor = leftovers.get(heir or "")
         number, sure = document.hit, True
-        if document.path in leftovers:
-            number = document.first
+        if document.path in orphans or document.path in doubtful:
+            number, sure = document.first, document.path in orphans
         elif number < 0 and heir is not None:
             number = successor.first if successor else document.gone
         elif number < 0:

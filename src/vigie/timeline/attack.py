@@ -83,8 +83,6 @@ def attack(timeline: Timeline) -> Attack:
 
 def _hits(timeline: Timeline) -> list[Hit]:
     known = {document.path for document in timeline.documents}
-    became = timeline.became
-    made = {*became.heirs.values(), *became.orphans}
     hits = []
     for document in (*timeline.documents, *timeline.leftovers):
         found = next(
@@ -97,7 +95,8 @@ def _hits(timeline: Timeline) -> list[Hit]:
         )
         if found is None and timeline.began is not None and document.first >= timeline.began:
             # Renamed to nothing that could be recognised: it is random, or what became of a document.
-            found = document.sightings[-1] if document.random or document.path in made else None
+            made = document.random or document.path in timeline.became.made
+            found = document.sightings[-1] if made else None
         if found is None or not isinstance(found.item, Version):
             continue
         owner = origin(document.path, known)

@@ -57,7 +57,8 @@ def matched(came: Sequence[Document], lost: Sequence[Document], more: int) -> Ma
     if len(new) == len(old) and all(map(lambda n, o: _fits(n, o, more), new, old)):
         pairs |= _in_order(new, old)
         return Match(pairs, (), ())
-    found, used = _of_one_size(new, old, more)
+    found = _of_one_size(new, old, more)
+    used = set(found.values())
     return Match(
         pairs | found,
         tuple(one for one in new if one.path not in used),
@@ -92,24 +93,24 @@ def _in_order(new: Sequence[Document], old: Sequence[Document]) -> dict[str, str
     }
 
 
-def _of_one_size(
-    new: Sequence[Document], old: Sequence[Document], more: int
-) -> tuple[dict[str, str], set[str]]:
-    """Those of a size of which no fewer came than vanished; and all that came in a size that vanished."""
+def _of_one_size(new: Iterable[Document], old: Iterable[Document], more: int) -> dict[str, str]:
+    """Those of a size of which one came and one vanished.
+
+    Where sizes do not add up as a whole, some of what vanished was deleted, and some of what came was never
+    saved, or was edited first: two of a size may be one of each.
+    """
     came: defaultdict[int, list[str]] = defaultdict(list)
     lost: defaultdict[int, list[str]] = defaultdict(list)
     for one in new:
         came[_came_size(one) - more].append(one.path)
     for one in old:
         lost[_lost_size(one)].append(one.path)
-    pairs: dict[str, str] = {}
-    used: set[str] = set()
-    for size, paths in lost.items():
-        heirs = came.get(size, [])
-        if size >= 0 and len(heirs) >= len(paths):
-            pairs |= dict.fromkeys(paths, heirs[0] if len(heirs) == 1 else "")
-            used.update(heirs)
-    return pairs, used
+    return {
+        path: heir
+        for size, [path, *others] in lost.items()
+        for heir, *further in [came.get(size, ("",))]
+        if size >= 0 and heir and not others and not further
+    }
 
 
 def _fits(new: Document, old: Document, more: int) -> bool:

@@ -5,8 +5,9 @@
 | its bytes come under another name                             | its user moved it                         |
 | a longer name of it comes, which nobody can read              | it became that                            |
 | what nobody can tell comes into its folder, with pieces of it | it became that                            |
-| the same, of its size, and no fewer came than vanished        | it was struck; what it became, where only |
+| the same, and all sizes of what came and vanished are alike   | it was struck; what it became, where only |
 |                                                               | one has that size                         |
+| the same, and one came and one vanished of its size           | it became that                            |
 | anything else                                                 | nobody knows                              |
 
 Its size is that of the file, and what the attack adds to all: as most of them tell, give or take a block of a
@@ -36,12 +37,16 @@ class Successors:
 
     leftovers: frozenset[str]
     """What an attack made of documents."""
+    made: frozenset[str]
+    """Those that are accounted for: by their names, or among those that vanished as they came."""
     heirs: Mapping[str, str]
     """Documents that were made into something else for sure, and into what; empty where several may be it."""
     moved: Mapping[str, str]
     """Documents whose bytes came under another name as they went, and that name."""
     orphans: frozenset[str]
     """Leftovers of documents that no backup ever had."""
+    doubtful: frozenset[str]
+    """What came where nobody can say whose it was, and more came than vanished: some are such orphans."""
     unsettled: frozenset[Place]
     """Where leftovers came and documents went, and nobody can say which belong together."""
 
@@ -58,9 +63,11 @@ def successors(documents: Mapping[str, Document], began: int | None, reach: int)
         tracing.other_names(began)
     return Successors(
         leftovers=frozenset(tracing.leftovers),
+        made=frozenset(tracing.made),
         heirs={path: heir for path, heir in tracing.heirs.items() if path not in tracing.leftovers},
         moved=moved,
         orphans=frozenset(tracing.orphans()),
+        doubtful=frozenset(tracing.doubtful),
         unsettled=frozenset(tracing.unsettled),
     )
 
@@ -112,7 +119,9 @@ class _Tracing:
     names: frozenset[str]
     """What users gave to files that they moved: no attack touched these."""
     leftovers: set[str] = field(default_factory=set)
+    made: set[str] = field(default_factory=set)
     heirs: dict[str, str] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)
     unsettled: set[Place] = field(default_factory=set)
     endings: Counter[str] = field(default_factory=Counter)
     """What was put behind names of files that are gone."""
@@ -143,6 +152,7 @@ class _Tracing:
                 self.owned.add(path)
                 if missing or _given_back(original, document.first):
                     self.heirs.setdefault(owner, path)
+                    self.made.add(path)
                     self.endings[path[len(owner) :]] += 1
 
     def other_names(self, began: int) -> None:
@@ -177,11 +187,16 @@ class _Tracing:
                 else:
                     self.unsettled.add(place)
         left = {one.path for one in match.left}
-        self.leftovers.update(one.path for one in came if one.path not in left)
+        paired = {one.path for one in came} - left
+        self.leftovers |= paired
+        if self.heirs.keys() >= match.pairs.keys():
+            self.made |= paired
         if match.missing and len(left) <= len(match.missing):
             self.leftovers |= {one.path for one in match.left if one.states == {State.UNKNOWN}}
         if match.missing and left:
             self.unsettled.add(place)
+        if len(left) > len(match.missing) > 0:
+            self.doubtful |= left
         self.free += [one for one in match.left if not match.missing or self._lengthened(one.path)]
 
     def _told_by_nobody(self, document: Document) -> bool:
@@ -191,6 +206,7 @@ class _Tracing:
             return False
         if self._marked(path):
             self.leftovers.add(path)
+            self.made.add(path)
         return path in self.leftovers or states == {State.UNKNOWN} or not promises(path)
 
     def _marked(self, path: str) -> bool:

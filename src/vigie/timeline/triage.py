@@ -15,8 +15,10 @@ over the size says of every version of every file how random it is (restic doc/d
 | new, of no format, and it compresses                           | presumed intact                    |
 | new, otherwise                                                 | open, with all of the same ending  |
 | changed, and compressible before: packs as it did              | intact                             |
-| changed, and compressible before: shorter, packs to no more    | intact (random now: presumed)      |
+| changed, and compressible before: shorter, packs to no more    | presumed intact                    |
 | changed, promises text, compressed before and now not at all   | open, with all such ones           |
+| changed, and compressible before: longer, and packs to no more | presumed intact                    |
+| than it grew by                                                |                                    |
 | changed, and compressible before: packs less well              | open, whole                        |
 | changed, packs as little as before or less, its size jumps     | presumed intact                    |
 | changed, otherwise                                             | open                               |
@@ -43,6 +45,8 @@ STORED = 0.985
 (RFC 8878, section 3.1.1.2; `ZSTD_minGain` is size / 64 + 2)."""
 MARGIN = 0.85
 """A kind that packs better than this shows 600 random bytes in 4 KiB of its own."""
+_SLACK = 600
+"""Bytes that a large file may pack less well than before: fewer than `MARGIN` shows."""
 FOOTER = 1100
 """Bytes that an attack may add to each file: its key, its marks."""
 
@@ -85,14 +89,15 @@ def look(new: Version, old: Version | None) -> Look:
         return Look(None, "it changed, and compression does not tell")
     if text and now >= RANDOM:
         return Look(None, "it compressed before, and does not now", group="text that compressed before")
-    slack = max(48, min(1000, size / 50))
+    slack = max(48, min(_SLACK, size / 50))
     if (new.packed or 0) - before * size <= slack:
         return _intact("it packs as well as the version before", now, kind)
     if grown < 0 and (new.packed or 0) - (old.packed or 0) <= slack:
         # Encryption makes nothing shorter: it was cut, and what was cut off packed better than the rest.
-        if now < RANDOM:
-            return _intact("it is shorter, and packs to no more than the version before", now, kind)
+        # But its user may have cut it on the day on which it was struck.
         return _presumed("it is shorter, and packs to no more than the version before", now, kind)
+    if grown > FOOTER and (new.packed or 0) - (old.packed or 0) <= grown:
+        return _presumed("it grew, and what came to it accounts for all that packs less well", now, kind)
     return Look(None, "it packs less well than the version before", whole=True)
 
 

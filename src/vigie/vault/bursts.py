@@ -1,9 +1,9 @@
 """Changed files that may stand for each other: of one kind, rewritten in one go, grown by as much.
 
 An attack in place rewrites thousands of files in minutes, and makes each of them longer by the same footer,
-or by none. People change a few files an hour, each by another length. So what came in the same burst, with the
-same ending and the same growth, is one group, of which a sample is read (`Stages.pooled`). Files whose times
-were put back are a group as well: hardly any program changes a file and then its time.
+or by none. People change a few files an hour, each by another length. So what came in the same burst, with
+the same ending and the same growth, is one group, of which a sample is read (`Stages.pooled`). Files whose
+times were put back are a group as well: hardly any program changes a file and then its time.
 """
 
 from collections.abc import Hashable, Sequence

@@ -21,8 +21,8 @@ from typing import Self
 from vigie.errors import DiskFull, NotPermitted, StateInUse, VigieError
 from vigie.model import Attributes
 from vigie.sources.file import in_words, kind_in_words
+from vigie.vault.dress import dress
 from vigie.vault.entered import Entered, is_no_folder
-from vigie.vault.extended import extend
 
 _MAKE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -30,8 +30,6 @@ _RENAME_NOREPLACE = 1  # <linux/fs.h>
 _UNKNOWN = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 """What renameat2(2) says where kernel or file system does not know the flag (NFS, many FUSE ones)."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_PERMISSIONS = 0o777
-"""Bits of a mode that are restored: never set-user-ID, set-group-ID or sticky."""
 PIECE = 1 << 20
 OURS = b"vigie-manifest"
 """How the names of what Vigie itself writes at the top of the folder begin."""
@@ -249,26 +247,6 @@ class Destination:
 def _is_straight(path: bytes) -> bool:
     """Whether each part of a path leads one folder down; so does none at all."""
     return not path or not any(part in (b"", b".", b"..") or b"\0" in part for part in path.split(b"/"))
-
-
-def dress(fd: int, attributes: Attributes) -> tuple[str, ...]:
-    """Give a file its permissions, time, extended attributes and, as root, its owner, as far as the disk can.
-
-    Returns the names of the extended attributes that it could not be given.
-    """
-    with suppress(OSError):  # FAT and many network shares know no owners or modes: the bytes are what counts
-        if os.geteuid() == 0:
-            status = os.fstat(fd)
-            # To change an owner to what it is costs the disk as much as any change.
-            if (status.st_uid, status.st_gid) != (attributes.uid, attributes.gid):
-                os.fchown(fd, attributes.uid, attributes.gid)
-    with suppress(OSError):
-        os.fchmod(fd, attributes.mode & _PERMISSIONS)
-    # After the mode, which an access list refines (acl(5)).
-    lacking = extend(fd, attributes.extended) if attributes.extended else ()
-    with suppress(OSError, OverflowError):
-        os.utime(fd, ns=(attributes.mtime_ns, attributes.mtime_ns))
-    return lacking
 
 
 def write(fd: int, data: bytes) -> None:

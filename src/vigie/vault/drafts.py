@@ -5,7 +5,8 @@ import os
 from vigie.model import Source, State
 from vigie.sources.file import in_words
 from vigie.vault.batch import Batch, Item
-from vigie.vault.destination import Destination, Refused, digest, dress, write
+from vigie.vault.destination import Destination, Refused, digest, write
+from vigie.vault.dress import dress
 from vigie.vault.fetch import Piece
 from vigie.vault.handed import Outcome
 

@@ -1,7 +1,7 @@
 """Bytes of a backup, read ahead in a thread: the next files come in while these are brought to the disk.
 
-A repository on a disk of this machine is read where its bytes are wanted: there is little to wait for, and two
-busy threads cost each other more than they win.
+A repository on a disk of this machine is read where its bytes are wanted: there is little to wait for, and
+two busy threads cost each other more than they win.
 """
 
 import threading

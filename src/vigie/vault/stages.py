@@ -12,8 +12,8 @@ from vigie.timeline.document import is_random
 
 SAMPLE = 24
 """Files that are read of a group which is open for one reason; the others follow where all are the same."""
-BURST = 12
-"""The same of changed files that were rewritten in one go: the burst speaks for itself already."""
+BURST = 8
+"""The same of files that were rewritten in one go (`bursts`): all of the burst speaks for them, too."""
 ENOUGH = 4096
 """Bytes from which the judge can tell for sure."""
 
@@ -122,17 +122,12 @@ class Stages:
             self._step(head)
             cut = head.size < open_.version.entry.size
             if cut and verdict.state is not State.ENCRYPTED:
-                # Of what belongs to no format, the rest tells no more than the beginning.
-                lost = verdict.state is State.SKIPPED or (
-                    verdict.state is State.UNKNOWN and not open_.look.group
-                )
-                if open_.look.whole or lost:
+                if open_.look.whole or verdict.state in (State.UNKNOWN, State.SKIPPED):
                     whole.append(open_.version)
                     found.append(None)
                     continue
-                if verdict.state is not State.UNKNOWN:
-                    # What is broken may be broken by the cut.
-                    verdict = _HEALTHY  # noqa: PLW2901 - the verdict on the file, from that on its head
+                # What is broken may be broken by the cut.
+                verdict = _HEALTHY  # noqa: PLW2901 - the verdict on the file, from that on its head
             self._settle(open_.version, verdict, 2)
             found.append(verdict)
         rest = iter(self.whole(whole))
@@ -151,9 +146,10 @@ class Stages:
         return found
 
     def pooled(self, group: Sequence[Open]) -> list[Verdict]:
-        """Read a sample of a group; the rest as well, unless all of the sample is encrypted or *unknown*.
+        """Read a sample of a group; the rest as well, unless all of the sample is encrypted.
 
-        Where some are encrypted and nobody can tell of some, nobody can tell of the rest.
+        Of new ones, *unknown* is an answer, too: where some are encrypted and nobody can tell of some, nobody
+        can tell of the rest. Of changed ones it is not: what they were before may tell.
         """
         sample = _sampled(group, SAMPLE if group[0].look.group else BURST)
         said = self.heads(sample)
@@ -162,7 +158,8 @@ class Stages:
         if not rest:
             return said
         encrypted = all(verdict.state is State.ENCRYPTED for verdict in said)
-        if any(verdict.state not in (State.ENCRYPTED, State.UNKNOWN) for verdict in said):
+        answers = (State.ENCRYPTED, State.UNKNOWN) if rest[0].before is None else (State.ENCRYPTED,)
+        if any(verdict.state not in answers for verdict in said):
             return said + self.heads(rest)
         # As most of those of whom nobody can tell.
         unknown = sorted((v for v in said if v.state is State.UNKNOWN), key=is_random)

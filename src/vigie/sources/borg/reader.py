@@ -25,7 +25,7 @@ AHEAD = 4 * 1024 * 1024
 """Files up to this many bytes are read ahead."""
 HEAD = 512 * 1024
 """Bytes of a larger file that count as its head."""
-_KEPT = 32 * 1024 * 1024
+_KEPT = 96 * 1024 * 1024
 """Bytes read ahead that are kept, the newest."""
 _LEAST, _BATCH = 4 * 1024 * 1024, 24 * 1024 * 1024
 """Bytes that a run reads ahead, at least and at most: to start borg takes as long as 24 MiB of it."""

@@ -11,7 +11,7 @@ _MAX_WINDOW = 128 * 1024 * 1024
 
 
 class _Kept(threading.local):
-    """One for each thread: to make one costs as much as to unpack a small file, and none serves two at once."""
+    """One for each thread: to make one costs as much as to unpack a small file."""
 
     def __init__(self) -> None:
         self.decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)

@@ -37,6 +37,9 @@ class _Stored:
         return self.repository.blobs(self.ids())
 
     def head(self) -> FileBlob:
+        # All of the blob, though a piece of it could be decrypted: AES-CTR is open to whoever knows what was
+        # sealed, and an attack knows what it wrote. The tag over the whole blob is what stands in their way.
+        # Such a piece could but raise a suspicion, and what is struck is found by its packing, and sampled.
         first = b"".join(self.repository.blobs(islice(self.ids(), 1)))
         return spooled((first,), len(first))
 

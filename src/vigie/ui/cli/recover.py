@@ -25,11 +25,10 @@ from vigie.journal import Journal
 from vigie.model import Source
 from vigie.timeline import Plan, one_machine, plan
 from vigie.timeline.urgency import DEFAULT, Rule, Step, ordered
-from vigie.ui.cli import output, recover_plan, shown
+from vigie.ui.cli import output, recover_manifest, recover_plan, shown
 from vigie.vault import Destination, Handed, Outcome, Recall, Recovery, source_of, told
 from vigie.vault.manifest import NAME, Manifest
-from vigie.vault.manifest_check import check_manifest
-from vigie.vault.manifest_key import known_key, signing_key
+from vigie.vault.manifest_key import signing_key
 from vigie.vault.recover import hand_back
 from vigie.workers import Workers
 
@@ -82,7 +81,7 @@ def command(
     interruption: what is there already is recognised. A signed manifest in DIR says what came from where.
     """
     if folder is not None:
-        return _verify(folder, state_folder(state), as_json=as_json)
+        return recover_manifest.verify(folder, state_folder(state), as_json=as_json)
     if not only_plan and not target:
         raise click.UsageError("Give --to DIR, or --plan to see what would be restored.")
     chosen = load(settings)
@@ -153,6 +152,9 @@ def _restore(
         def on_bytes(more: int) -> None:
             progress.update(handing, advance=more)
 
+        def on_folder(path: str, lacking: tuple[str, ...]) -> None:
+            click.echo(f"folder {shown(path)}: could not be given {shown(', '.join(lacking))}", err=True)
+
         seen, step = 0, ""
         try:
             for handed in hand_back(
@@ -165,6 +167,7 @@ def _restore(
                 nearest=nearest,
                 limit=limit,
                 on_bytes=on_bytes,
+                on_folder=on_folder,
             ):
                 tally.count(handed)
                 seen += 1
@@ -265,30 +268,9 @@ def _sum_up(tally: Recovery, fingerprint: str, *, as_json: bool) -> None:
     said = "".join(f", {count} {outcome.value}" for outcome, count in others.items())
     files = output.counted(tally.restored, "file")
     click.echo(f"{files} back, {tally.verified:,} verified healthy{said}.")
+    for name, count in tally.lacking.items():
+        click.echo(f"  {output.counted(count, 'file')} could not be given {shown(name)}")
     click.echo(f"Manifest: {NAME}, signed with key {fingerprint}")
-
-
-def _verify(folder: str, state: Path, *, as_json: bool) -> int:
-    own = known_key(state)
-    found = check_manifest(folder, own)
-    ours = own is not None and own.fingerprint == found.key.fingerprint
-    if as_json:
-        for item in found.problems:
-            output.emit({"path": item.path, "error": item.reason})
-        summary = {"files": found.files, "problems": len(found.problems), "ended": found.ended}
-        output.emit({"summary": {**summary, "key": found.key.fingerprint, "own_key": ours}})
-    else:
-        for item in found.problems:
-            click.echo(f"does not hold: {shown(item.path)}: {shown(item.reason)}")
-        files = output.counted(found.files, "file")
-        click.echo(f"{files} as they were handed back; {len(found.problems):,} that do not hold.")
-        if not found.ended:
-            click.echo("The last run was cut short: start it again to end and sign it.")
-        whose = "of this installation" if ours else "not of this installation: compare it with the one noted"
-        click.echo(f"Signed with key {found.key.fingerprint} ({whose})")
-    if found.problems:
-        return ExitCode.FOUND
-    return ExitCode.CLEAN if found.ended else ExitCode.PARTIAL
 
 
 def _now() -> str:

@@ -11,10 +11,9 @@ from html import escape
 from vigie import __version__
 from vigie.model import Snapshot
 from vigie.timeline import Attack, Caution, Oddity, Timeline, plan, short
-from vigie.timeline.naming import LONGEST
 from vigie.ui.report.document import document
 from vigie.ui.report.language import Language
-from vigie.ui.report.timeline_language import LANGUAGES, cut, dated, stamp, zone
+from vigie.ui.report.timeline_language import LANGUAGES, cut, dated, in_type, stamp, zone
 from vigie.ui.report.timeline_picture import Picture, picture
 from vigie.ui.report.timeline_tables import endings, named, never, notes, section, snapshots, waves
 from vigie.ui.report.timeline_zoom import drawn
@@ -58,7 +57,7 @@ def _opening(timeline: Timeline, attack: Attack, language: Language, source: str
     say = language.say
     made = say(
         "made_of",
-        source=f'<span class="path">{cut(source, _NAME)}</span>',
+        source=in_type(source),
         date=dated(language, made_ns),
         zone=escape(zone(made_ns)),
     )
@@ -89,8 +88,9 @@ def _earliest(timeline: Timeline, attack: Attack, language: Language) -> str:
     wave = next((wave for wave in attack.waves if wave.first == timeline.first_hit), None)
     if wave is None or wave.earliest is None:
         return ""
-    path = f'<span class="path">{cut(wave.earliest.path, _NAME)}</span>'
-    return language.say("earliest", path=path, date=dated(language, wave.earliest.mtime_ns))
+    return language.say(
+        "earliest", path=in_type(wave.earliest.path), date=dated(language, wave.earliest.mtime_ns)
+    )
 
 
 def _figures(timeline: Timeline, attack: Attack, unsure: int, lost: int, language: Language) -> str:
@@ -151,7 +151,7 @@ def _lead(timeline: Timeline, image: Picture, language: Language) -> str:
 
 def _rest(timeline: Timeline, attack: Attack, image: Picture, language: Language, source: str) -> str:
     say = language.say
-    limits = "".join(f"<li>{say(f'limits.{number}')}</li>\n" for number in range(1, 5))
+    limits = "".join(f"<li>{say(f'limits.{number}')}</li>\n" for number in range(1, 6))
     parts = [
         section("waves", language, waves(attack, language)),
         section("endings", language, endings(attack, language)),
@@ -183,4 +183,4 @@ def _next(language: Language, source: str) -> str:
 
 
 def _id(snapshot: Snapshot) -> str:
-    return f'<span class="path">{cut(short(snapshot), LONGEST)}</span>'
+    return in_type(short(snapshot))

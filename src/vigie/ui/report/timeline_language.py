@@ -10,6 +10,8 @@ from vigie.ui.report.language import Language
 from vigie.ui.report.words_timeline import ENGLISH, FRENCH
 
 _SHARED = ("date", "months")
+_LONGEST = 160
+"""Characters of a path that are shown."""
 _FIRST, _LAST = datetime(1900, 1, 2, tzinfo=UTC).timestamp(), datetime(9999, 12, 30, tzinfo=UTC).timestamp()
 """Between these every time zone has a date; what a backup says may lie anywhere."""
 
@@ -60,6 +62,16 @@ def cut(raw: str, most: int) -> str:
         end = most // 3
         raw = f"{raw[: most - end - 1]}…{raw[-end:]}"
     return text(raw)
+
+
+def breaking(raw: str) -> str:
+    """A path or a name, escaped and short; where it must break, behind its slashes before elsewhere."""
+    return cut(raw, _LONGEST).replace("/", "/<wbr>")
+
+
+def in_type(raw: str, css: str = "path") -> str:
+    """The same in type of one width."""
+    return f'<span class="{css}">{breaking(raw)}</span>'
 
 
 def _local(time_ns: int) -> datetime:

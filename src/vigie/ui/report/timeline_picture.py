@@ -82,8 +82,9 @@ def picture(timeline: Timeline) -> Picture:
     rows = _grouped(weights)
     files = Counter(
         rows[_place(document)]
-        for document in timeline.documents
-        if document.path not in timeline.gone or document.path in paths
+        for document in (*timeline.documents, *timeline.leftovers)
+        if document.path in paths
+        or (document.path not in timeline.gone and document.path not in timeline.became.leftovers)
     )
     hits: defaultdict[str, list[Affected]] = defaultdict(list)
     for item in struck:
@@ -121,18 +122,21 @@ def columns(timeline: Timeline) -> tuple[int, ...]:
     return tuple(sorted({*near, *range(count - 1, -1, -step)}))
 
 
-def spans(document: Document, end: int, *, leftover: bool) -> Iterator[tuple[int, int, Sighting, State]]:
+def spans(
+    document: Document, end: int, *, leftover: bool, made: bool = False
+) -> Iterator[tuple[int, int, Sighting, State]]:
     """From which snapshot to which it had which content, and what is said of that.
 
     A file that went and came back as it was is taken to have been there all the time. What an attack left
-    behind under a name that tells nothing counts as encrypted, as it does in the list of hits.
+    behind under a name that tells nothing counts as encrypted, as it does in the list of hits: where it is
+    random, or `made` of a document for sure.
     """
     stop = document.gone if document.gone >= 0 else end
     sightings = document.sightings
     for place, sighting in enumerate(sightings):
         until = sightings[place + 1].number if place + 1 < len(sightings) else stop
         state = sighting.verdict.state
-        if leftover and state is State.UNKNOWN and is_random(sighting.verdict):
+        if leftover and state is State.UNKNOWN and (made or is_random(sighting.verdict)):
             state = State.ENCRYPTED
         yield sighting.number, until, sighting, state
 
@@ -189,7 +193,8 @@ def _cells(timeline: Timeline, shown: Sequence[int], rows: dict[str, str]) -> di
     for documents, leftover in ((timeline.documents, False), (timeline.leftovers, True)):
         for document in documents:
             files, encrypted, unread = sums[rows[_place(document)]]
-            for begin, end, _, state in spans(document, len(timeline.rows), leftover=leftover):
+            made = document.path in timeline.became.made
+            for begin, end, _, state in spans(document, len(timeline.rows), leftover=leftover, made=made):
                 start, stop = starts[begin], starts[end]
                 marked = [unread] if state is State.SKIPPED else [files]
                 if state is State.ENCRYPTED:

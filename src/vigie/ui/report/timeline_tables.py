@@ -5,16 +5,14 @@ from collections.abc import Iterable, Sequence
 
 from vigie.model import Snapshot
 from vigie.timeline import Attack, Timeline, Wave, short
-from vigie.timeline.naming import LONGEST
 from vigie.ui.report.language import Language
-from vigie.ui.report.timeline_language import cut, stamp
+from vigie.ui.report.timeline_language import in_type, stamp
 from vigie.ui.report.timeline_picture import Picture
 
 _SOME = 20
 """Rows of a table."""
 _ROWS = 150
 """Snapshots that are listed, the newest."""
-_NAME = 160
 
 
 def section(key: str, language: Language, inside: str, css: str = "") -> str:
@@ -46,7 +44,7 @@ def _wave(wave: Wave, language: Language) -> Sequence[str]:
     end = f"<br>{say('w.until')} {_when(wave.last)}" if wave.last != wave.first else ""
     first = ""
     if wave.earliest:
-        first = f"{_path(wave.earliest.path)}<br>{stamp(wave.earliest.mtime_ns)}"
+        first = f"{in_type(wave.earliest.path)}<br>{stamp(wave.earliest.mtime_ns)}"
     return (
         f"{begin} – {_when(wave.first)}{end}",
         language.number(wave.files),
@@ -63,7 +61,7 @@ def endings(attack: Attack, language: Language) -> str:
         counted.update(dict(wave.endings))
     if not counted:
         return f"<p>{language.say('no_endings')}</p>\n"
-    rows = [(_path(ending), language.number(count)) for ending, count in counted.most_common(_SOME)]
+    rows = [(in_type(ending), language.number(count)) for ending, count in counted.most_common(_SOME)]
     return _table(("ending", "w.files"), rows, len(counted), language)
 
 
@@ -72,7 +70,7 @@ def notes(attack: Attack, language: Language) -> str:
     if not attack.notes:
         return f"<p>{language.say('no_notes')}</p>\n"
     rows = [
-        (_path(note.name), language.number(note.folders), _path(note.example))
+        (in_type(note.name), language.number(note.folders), in_type(note.example))
         for note in attack.notes[:_SOME]
     ]
     table = _table(("n.name", "n.folders", "n.example"), rows, len(attack.notes), language)
@@ -85,7 +83,7 @@ def never(attack: Attack, image: Picture, language: Language) -> str:
     lead = f"<p>{language.count('never.lead', attack.never_hit)}</p>\n"
     if not healthy:
         return lead
-    items = "".join(f"<li>{_path(path)}</li>\n" for path in healthy)
+    items = "".join(f"<li>{in_type(path)}</li>\n" for path in healthy)
     return f'{lead}<p>{language.say("never.folders")}</p>\n<ul class="limits">\n{items}</ul>\n'
 
 
@@ -119,8 +117,4 @@ def _table(keys: Sequence[str], rows: Iterable[Sequence[str]], total: int, langu
 
 
 def _when(snapshot: Snapshot) -> str:
-    return f'{stamp(snapshot.time_ns)} <span class="path soft">{cut(short(snapshot), LONGEST)}</span>'
-
-
-def _path(raw: str) -> str:
-    return f'<span class="path">{cut(raw, _NAME)}</span>'
+    return f"{stamp(snapshot.time_ns)} {in_type(short(snapshot), 'path soft')}"

@@ -10,16 +10,15 @@ from itertools import groupby
 
 from vigie.model import State, Version
 from vigie.timeline import Affected, Document, Sighting, Timeline, short
-from vigie.timeline.naming import LONGEST
-from vigie.ui.report.timeline_language import both, cut, figure, size, stamp
+from vigie.ui.report.timeline_language import both, breaking, cut, figure, in_type, size, stamp
 from vigie.ui.report.timeline_picture import Cell, Folder, Picture, spans
 
 ROOM = 2_000_000
 """Characters that the files of all folders may take; every folder gets its share of what is left."""
 _VERSIONS = 8
 """Versions of a file that are listed, the newest."""
-_NAME, _REASON = 160, 200
-"""Characters of a path, and of what the verdict rests on."""
+_REASON = 200
+"""Characters of what the verdict rests on."""
 _NUMBERED = 12
 """Columns up to which each holds its percentage as well."""
 _DATES = 8
@@ -51,7 +50,7 @@ def drawn(timeline: Timeline, picture: Picture) -> str:
         files = _files(timeline, picture, folder, leftovers, room // left)
         rows.append(f'<details><summary class="row">{head}</summary>\n{files}</details>\n')
         room, left = room - len(files), left - 1
-    below = f'<p>{both("all_below")} <span class="path">{cut(root, _NAME)}</span></p>\n' if root else ""
+    below = f"<p>{both('all_below')} {in_type(root)}</p>\n" if root else ""
     return (
         f'{below}{_key()}<div class="picture" style="--n:{len(picture.columns)}">\n'
         f"{_axis(timeline, picture)}{''.join(rows)}</div>\n"
@@ -60,7 +59,7 @@ def drawn(timeline: Timeline, picture: Picture) -> str:
 
 def _head(folder: Folder, root: str, picture: Picture) -> str:
     own = folder.path[len(root) :].lstrip("/")
-    name = cut(own, _NAME) if own else "/" if not folder.path else both("here")
+    name = breaking(own) if own else "/" if not folder.path else both("here")
     more = f' <span class="soft">{both("below")} {figure(folder.merged)}</span>' if folder.merged else ""
     runs = list(_folder_runs(folder.cells))
     numbers = ""
@@ -149,9 +148,10 @@ def _file(
     timeline: Timeline, picture: Picture, item: Affected, successor: Document | None, folder: str
 ) -> str:
     document = item.document
-    told = list(spans(document, len(timeline.rows), leftover=False))
-    if successor:
-        told += spans(successor, len(timeline.rows), leftover=True)
+    orphan = document.path in timeline.became.orphans
+    told = list(spans(document, len(timeline.rows), leftover=orphan, made=orphan))
+    if successor and not orphan:
+        told += spans(successor, len(timeline.rows), leftover=True, made=True)
     runs = [
         (columns[0], columns[-1] + 1, kind, share)
         for begin, end, _, state in told
@@ -169,7 +169,7 @@ def _file(
         rows.append(f'<tr><td>{gone}</td><td class="bad">{both("s.gone")}</td><td colspan="3"></td></tr>\n')
     older = len(told) - len(told[-_VERSIONS:])
     more = f'<p class="soft">{both("older")} {figure(older)}</p>' if older else ""
-    name = cut(_below(document.path, folder), _NAME)
+    name = breaking(_below(document.path, folder))
     return (
         f'<details><summary class="row"><span class="name path">{name}{doubt}</span>'
         f'<span class="strip">{_strip(runs, picture, _LOW)}</span>'
@@ -185,10 +185,10 @@ def _version(timeline: Timeline, number: int, sighting: Sighting, state: State, 
     if isinstance(sighting.item, Version):
         entry = sighting.item.entry
         about = f"{both('written')} {stamp(entry.mtime_ns)}", size(entry.size)
-    renamed = f'<span class="path">{cut(name, _NAME)}</span> ' if name else ""
+    renamed = f"{in_type(name)} " if name else ""
     css = ' class="bad"' if state is State.ENCRYPTED else ""
     return (
-        f'<tr><td>{stamp(at.time_ns)} <span class="path">{cut(short(at), LONGEST)}</span></td>'
+        f"<tr><td>{stamp(at.time_ns)} {in_type(short(at))}</td>"
         f"<td{css}>{_SIGNS[state]}\u00a0{both(f's.{state.value}')}</td><td>{about[0]}</td><td>{about[1]}</td>"
         f'<td>{renamed}<span lang="en">{reasons}</span></td></tr>\n'
     )

@@ -6,7 +6,7 @@ As in `words`, which see for how French is set and what `.one` and `.many` are.
 from collections.abc import Mapping
 
 FRENCH: Mapping[str, str] = {
-    "title": "Quand cela a-t-il commencé ?",
+    "title": "Quand cela a‑t‑il commencé ?",
     "eyebrow": "Lu dans les sauvegardes",
     "made_of": "{source}, lu le {date}. Les heures sont celles de cette machine ({zone}).",
     "seen": "Une attaque est visible",
@@ -130,6 +130,8 @@ FRENCH: Mapping[str, str] = {
     "taille et sa compression ; sa raison le dit. Tout est jugé de nouveau à la restitution.",
     "limits.3": "Ce qui n’a pas pu être lu n’est ni sain ni chiffré : personne ne le sait.",
     "limits.4": "Un fichier disparu puis revenu identique est dessiné comme présent entre les deux.",
+    "limits.5": "Un fichier renommé au hasard est rattaché au document de même taille qui a disparu du même "
+    "dossier. Là où les tailles ne suffisent pas, le document est à vérifier.",
     "odd": "Relevé pendant la lecture",
     "next": "Et maintenant",
     "next.1": "Voir ce qui reviendrait, dans quel ordre et en combien d’heures : {plan}",
@@ -256,6 +258,8 @@ ENGLISH: Mapping[str, str] = {
     "and how it compresses; its reason says which. Everything is judged again when it is restored.",
     "limits.3": "What could not be read is neither clean nor encrypted: nobody knows.",
     "limits.4": "A file that went and came back as it was is drawn as present in between.",
+    "limits.5": "A file under a random name is taken for the document of the same size that vanished from "
+    "the same folder. Where sizes do not tell, the document is to be checked.",
     "odd": "Noticed while reading",
     "next": "And now",
     "next.1": "See what would come back, in which order and in how many hours: {plan}",
