@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from vigie.errors import NoSuchTarget
-from vigie.model import Entry, OpenBlob, Snapshot, State, Verdict, Version
+from vigie.model import Entry, Gone, OpenBlob, Snapshot, State, Verdict, Version
 from vigie.timeline import Story, Timeline, one_machine
 from vigie.timeline.coverage import covers
 
@@ -226,3 +226,20 @@ def test_what_could_not_be_read_is_never_the_last_clean(told: Told) -> None:
     timeline = told(THREE, {"/d": "s"}, struck)
     assert ids(timeline) == ("00000000", "00000002")
     assert [row.unread for row in timeline.rows] == [0, 1, 0]
+
+
+def test_a_folder_that_two_series_keep_is_not_lost_to_the_one_that_leaves_it() -> None:
+    story = Story()
+    wide, narrow = ("/d", "/e"), ("/d",)
+    for number, (tops, changes) in enumerate(
+        [(wide, "i"), (narrow, "i"), (wide, "gone"), (narrow, ""), (narrow, "gone")]
+    ):
+        at = Snapshot(str(number), number, paths=tops)
+        version = Version(at, Entry("/d/a", 10, 5, _closed), "content")
+        story.add(
+            at, [Gone("/d/a")] if changes == "gone" else [(version, Verdict(State.INTACT))] * len(changes)
+        )
+        if number == 3:
+            assert [row.files for row in story.end().rows] == [1, 1, 0, 1]
+            assert story.end().gone == frozenset()
+    assert story.end().gone == {"/d/a"}

@@ -1,5 +1,6 @@
 """What became of files that are gone: moved, or made into something else."""
 
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -274,3 +275,30 @@ def test_whatever_users_did_the_same_day(fates: list[tuple[int, str]], more: int
         now in ("", f"/d/{int(path[3:-4]) * 7:08x}") for path, (now, _) in found.items() if path in struck
     )
     assert restored(timeline) >= struck
+
+
+def test_many_files_of_the_same_bytes_move_at_once() -> None:
+    """A folder of empty files gets another name: each is found by its own, and none is looked for twice."""
+    empty = ("i", 0)
+    old = {f"/old/{n}/empty.pdf": empty for n in range(4000)} | {f"/old/{n}.pdf": empty for n in range(4000)}
+    new = {path.replace("old", "new"): said for path, said in old.items()}
+    began = time.process_time()
+    moved = tell({**old, **OTHERS}, {**new, **STRUCK}).became.moved
+    assert time.process_time() - began < 3
+    assert moved.keys() == old.keys()
+    assert all(moved[path].rpartition("/")[2] == path.rpartition("/")[2] for path in old)
+    assert set(moved.values()) == new.keys()
+
+
+def test_what_comes_back_between_two_folders_kept_apart_is_not_moved_to_itself() -> None:
+    tops = ("/d", "/e", "/e", "/d", "/d")
+    moments: tuple[Files, ...] = (
+        {"/d/o": ("i", 9)},
+        {"/e/x": ("i", 5)},
+        {"/e/x": ("i", 5)},
+        {"/d/o": ("e", 9), "/d/a.pdf": ("i1", 10)},
+        {"/d/o": ("e", 9)},
+    )
+    timeline = tell(*moments, tops=tops)
+    assert timeline.became.moved == {}
+    assert timeline.vanished == {"/d/a.pdf"}

@@ -40,7 +40,9 @@ def closed() -> OpenBlob:
 def verdict(content: str) -> Verdict:
     state = WORDS[content[0]]
     random = 1.0 if content[0] in "er" else 0.0
-    return Verdict(state, evidence=(f"it is {state.value}",), likeness=Likeness(state, None, 9, random, b""))
+    likeness = Likeness(state, None, 9, random, b"")
+    kind = "pdf" if state is State.INTACT else None
+    return Verdict(state, kind, evidence=(f"it is {state.value}",), likeness=likeness)
 
 
 def tell(

@@ -4,7 +4,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
-from vigie.model import Skipped, Snapshot, State, Verdict, Version
+from vigie.model import Skipped, State, Verdict, Version
 
 RANDOM = 0.9
 """Share of random blocks from which a file of unknown format may be an encrypted one under a new name."""
@@ -23,11 +23,6 @@ class Sighting:
     number: int
     item: Version | Skipped
     verdict: Verdict
-
-    @property
-    def snapshot(self) -> Snapshot | None:
-        """The snapshot in which it was first seen; None for what could not be read."""
-        return self.item.snapshot if isinstance(self.item, Version) else None
 
 
 @dataclass(slots=True)
@@ -104,6 +99,11 @@ def is_random(verdict: Verdict) -> bool:
 def folder_of(path: str) -> str:
     """The folder a path lies in, without the last slash."""
     return path.rpartition("/")[0]
+
+
+def name_of(path: str) -> str:
+    """The name of a path in its folder."""
+    return path.rpartition("/")[2]
 
 
 def origin(path: str, known: Container[str]) -> str | None:

@@ -22,11 +22,13 @@ from itertools import pairwise
 
 from vigie.formats import by_name
 from vigie.model import State, Version
-from vigie.timeline.document import Document, folder_of, identity, origin, shorter_names
+from vigie.timeline.document import Document, folder_of, identity, name_of, origin, shorter_names
 from vigie.timeline.matching import added, matched
+from vigie.timeline.moves import moves
 
 SOME = 3
 """Files that must have got an ending for it to be the attack's, and folders that show one name for a note."""
+
 Place = tuple[str, int]
 """A folder, and the number of a snapshot."""
 
@@ -56,7 +58,7 @@ def successors(documents: Mapping[str, Document], began: int | None, reach: int)
 
     `reach`: how many snapshots a move may take, where folders are kept in snapshots of their own.
     """
-    moved = {} if began is None else _moves(documents, began, reach)
+    moved = {} if began is None else moves(documents, began, reach)
     tracing = _Tracing(documents, began, moved, frozenset(moved.values()))
     tracing.longer_names()
     if began is not None:
@@ -76,37 +78,6 @@ def promises(path: str) -> bool:
     """Whether its name says what it is, as the names do that people and programs give."""
     promise = by_name(path)
     return promise is not None and promise.firm
-
-
-def _moves(documents: Mapping[str, Document], began: int, reach: int) -> dict[str, str]:
-    """One file that came for one that went, with the same bytes; one of the same name before others."""
-    went: defaultdict[str, list[Document]] = defaultdict(list)
-    for document in documents.values():
-        if document.gone >= began and document.content and document.newest and document.newest.content:
-            went[document.content].append(document)
-    came: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
-    for path, document in documents.items():
-        for sighting in document.sightings:
-            if sighting.number >= began - reach and isinstance(sighting.item, Version):
-                content = identity(sighting.item)
-                if content in went and sighting.verdict.state is not State.ENCRYPTED:
-                    came[content].append((sighting.number, path))
-    moved: dict[str, str] = {}
-    for content, gone in went.items():
-        free = came[content]
-        for same_name in (True, False):
-            for document in gone:
-                fits = (
-                    place
-                    for place in free
-                    if abs(place[0] - document.gone) < reach
-                    and place[1] != document.path
-                    and (not same_name or _name(place[1]) == _name(document.path))
-                )
-                if document.path not in moved and (found := next(fits, None)):
-                    moved[document.path] = found[1]
-                    free.remove(found)
-    return moved
 
 
 @dataclass(slots=True)
@@ -172,9 +143,9 @@ class _Tracing:
 
     def orphans(self) -> Iterator[str]:
         """Those of the free ones that are documents: a key or a note has one name in many folders."""
-        names = Counter(_name(one.path) for one in self.free)
+        names = Counter(name_of(one.path) for one in self.free)
         for one in self.free:
-            if one.path in self.leftovers and names[_name(one.path)] < SOME:
+            if one.path in self.leftovers and names[name_of(one.path)] < SOME:
                 yield one.path
 
     def _settle(self, place: Place, came: list[Document], lost: list[Document], more: int) -> None:
@@ -227,7 +198,3 @@ def _given_back(document: Document, number: int) -> bool:
         and identity(old.item) == identity(new.item)
         for old, new in pairwise(document.sightings)
     )
-
-
-def _name(path: str) -> str:
-    return path.rpartition("/")[2]

@@ -48,7 +48,7 @@ class _Rate(click.ParamType[int]):
 @click.command()
 @click.argument("source", default="vault")
 @click.option("--to", "target", metavar="DIR", help="Where the files go, each under its whole old path.")
-@click.option("--plan", "only_plan", is_flag=True, help="Say what would be restored; write nothing.")
+@click.option("--plan", "only_plan", is_flag=True, help="Say what would be restored; restore nothing.")
 @click.option("--order", metavar="FILE", help="A vigie.toml whose [[recover.order]] says what comes first.")
 @click.option("--limit", type=_Rate(), metavar="RATE", help="Bytes a second read from SOURCE, such as 20M.")
 @click.option("--nearest", is_flag=True, help="Also hand back damaged or unknown versions, named so.")
