@@ -200,6 +200,17 @@ def test_an_ending_that_the_attack_gave_to_others_is_enough() -> None:
     assert "/e/v.ghi" not in hit(timeline)
 
 
+def test_a_name_that_was_kept_is_not_what_became_of_another() -> None:
+    """The attack keeps names, and `new.pdf.locked` has the size of what its user deleted the same day."""
+    old = {f"/d/{n}.pdf": (f"i{n}", 10) for n in range(3)}
+    made = {f"/d/{n}.pdf.locked": (f"e{n}", 10) for n in range(3)}
+    timeline = tell(
+        {**old, "/d/9.pdf": ("i9", 77), **OTHERS}, {**made, "/d/new.pdf.locked": ("e9", 77), **STRUCK}
+    )
+    assert "/d/9.pdf" not in hit(timeline)
+    assert hit(timeline)["/d/new.pdf.locked"] == ("/d/new.pdf.locked", True)
+
+
 def test_a_key_in_every_folder_is_no_document() -> None:
     keys = {f"/{n}/RESTORE.KEY": (f"r{n}", 256) for n in range(3)}
     timeline = tell(OTHERS, {**keys, **STRUCK})

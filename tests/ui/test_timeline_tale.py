@@ -38,9 +38,10 @@ def told(
     capsys: pytest.CaptureFixture[str],
     cautions: tuple[Caution, ...] = (),
     damage: tuple[Skipped, ...] = (),
+    width: int = 150,
 ) -> str:
     found = Findings(timeline, attack(timeline), cautions, len(plan(timeline).lost), Effort(), damage)
-    tale.show(Console(width=150), found, "snapshots:/srv")
+    tale.show(Console(width=width), found, "snapshots:/srv")
     return capsys.readouterr().out
 
 
@@ -69,6 +70,15 @@ def test_snapshots_are_told_apart_by_their_names(capsys: pytest.CaptureFixture[s
     assert [line.split()[0] for line in table[1:4]] == ["2026-11-01", "2026-11-02", "2026-11-03"]
     for line, end in zip(table[1:4], ("clean", "hit", "not read"), strict=True):
         assert line.rstrip().endswith(end)
+
+
+def test_a_long_name_gives_way_and_is_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    timeline = tell({"/a": "i"}, {"/a": "e"}, name="home_2026-11-{:02}_22-00-00")
+    head, *rows = told(timeline, capsys, width=80).splitlines()[:5]
+    assert "encrypted suspect" in head
+    assert all(len(line) <= 80 for line in rows)
+    assert rows[0].partition(" ")[0] + rows[1].strip() == "home_2026-11-01_22-00-00"
+    assert rows[2].partition(" ")[0] + rows[3].strip() == "home_2026-11-02_22-00-00"
 
 
 def test_two_waves_and_what_they_left(capsys: pytest.CaptureFixture[str]) -> None:

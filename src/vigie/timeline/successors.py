@@ -132,7 +132,12 @@ class _Tracing:
         lost: defaultdict[Place, list[Document]] = defaultdict(list)
         for path, document in self.documents.items():
             if document.first >= began and path not in self.owned and self._told_by_nobody(document):
-                came[folder_of(path), document.first].append(document)
+                if self._marked(path):  # a longer name of what nobody saved
+                    self.leftovers.add(path)
+                    self.made.add(path)
+                    self.free.append(document)
+                else:
+                    came[folder_of(path), document.first].append(document)
             elif document.gone >= began and not (
                 path in self.leftovers or path in self.heirs or path in self.moved
             ):
@@ -168,25 +173,20 @@ class _Tracing:
             self.unsettled.add(place)
         if len(left) > len(match.missing) > 0:
             self.doubtful |= left
-        self.free += [one for one in match.left if not match.missing or self._lengthened(one.path)]
+        self.free += [
+            one for one in match.left if not match.missing or any(map(promises, shorter_names(one.path)))
+        ]
 
     def _told_by_nobody(self, document: Document) -> bool:
         """Whether no list and no byte of it says what it is."""
         path, states = document.path, document.states
         if document.newest is None or State.INTACT in states or path in self.names:
             return False
-        if self._marked(path):
-            self.leftovers.add(path)
-            self.made.add(path)
         return path in self.leftovers or states == {State.UNKNOWN} or not promises(path)
 
     def _marked(self, path: str) -> bool:
         """Whether it bears an ending that the attack gave to others."""
         return any(self.endings[path[len(short) :]] >= SOME for short in shorter_names(path))
-
-    def _lengthened(self, path: str) -> bool:
-        """Whether it is a longer name of what nobody saved: `a.pdf.locked` where no `a.pdf` was."""
-        return self._marked(path) or any(map(promises, shorter_names(path)))
 
 
 def _given_back(document: Document, number: int) -> bool:

@@ -44,8 +44,12 @@ def show(console: Console, found: Findings, source: str) -> None:
 
 
 def _table(story: Timeline) -> Table:
-    figures = (Column(name, justify="right") for name in ("files", "new", "changed", "encrypted", "suspect"))
-    table = output.table("snapshot", Column("time", no_wrap=True), *figures, Column("", no_wrap=True))
+    names = ("files", "new", "changed", "encrypted", "suspect")
+    figures = (Column(name, justify="right", no_wrap=True) for name in names)
+    # The name of a folder may be long: it alone gives way, and none of it is left out.
+    folded = Column("snapshot", overflow="fold", min_width=8)
+    table = output.table(folded, Column("time", no_wrap=True), *figures, Column("", no_wrap=True))
+    table.padding = (0, 1, 0, 0)
     for row in story.rows:
         mark = "last clean" if row.snapshot == story.last_clean else ""
         mark = "first hit" if row.snapshot == story.first_hit else mark
