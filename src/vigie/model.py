@@ -346,9 +346,26 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """An SMB client: the machine behind a server process, and who is logged on there."""
+
+    address: str
+    """IPv4 or IPv6, as the kernel gives it."""
+    user: str = ""
+    machine: str = ""
+    """What it calls itself; anything may stand there."""
+    share: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
-    """Who wrote: a process, with the chain that started it."""
+    """Who wrote: a process, with the chain that started it, and the client it works for."""
 
     process: Process
     parents: tuple[Process, ...] = ()
     """Nearest first, up to pid 1."""
+    client: Client | None = None
+    unit: str = ""
+    """Its systemd unit, from its control group (cgroups(7))."""
+    container: str = ""
+    """The id of its container, likewise."""

@@ -14,8 +14,9 @@ import pytest
 from vigie.journal import Journal
 from vigie.model import Process
 from vigie.ui.cli.guard import _steady, _tell
+from vigie.watch.actions import of_process
 from vigie.watch.freeze import FROZEN
-from vigie.watch.incidents import action_body
+from vigie.watch.incidents import Action
 from vigie.watch.processes import stat_of
 
 pytestmark = pytest.mark.alone
@@ -256,13 +257,13 @@ def test_every_event_has_a_line(
 def test_actions_and_releases_are_told_to_people(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
         journal.append("incident", {"id": "i1", "actor": None, "files": ["/a"], "count": 1, "reason": "why"})
-        frozen = action_body("i1", "freeze", Process(2**22 + 5, 1, "/bin/x"), FROZEN)
-        journal.append("action", {**frozen, "expires_ns": 10**18})
+        frozen = Action("freeze", of_process(Process(2**22 + 5, 1, "/bin/x")), FROZEN, True, 0, 10**18)
+        journal.append("action", frozen.body("i1"))
     table = run("incidents", "--state", tmp_path, env={**os.environ, "COLUMNS": "200"})
     assert table.returncode == 1
-    assert "freeze of 4194309: frozen" in table.stdout
+    assert "freeze /bin/x (pid 4194309): frozen" in table.stdout
     done = run("release", "i1", "--state", tmp_path)
-    assert done.stdout == "/bin/x (pid 4194309): the process is gone\n"
+    assert done.stdout == "release from freeze /bin/x (pid 4194309): the process is gone\n"
 
 
 def test_a_pipe_is_not_watched(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vigie.model import Actor, Likeness, Process, State, Verdict
-from vigie.watch.detector import NOBODY, Detector, Joined, Observation, Opened
+from vigie.watch.detector import Detector, Joined, Opened
+from vigie.watch.facts import Observation
+from vigie.watch.responsible import NOBODY
 
 SECOND = 10**9
 INIT = Process(1, 1, "/sbin/init")
@@ -61,7 +63,7 @@ CASES: dict[str, tuple[list[Observation], int]] = {
 def test_rule_one(name: str) -> None:
     observations, expected = CASES[name]
     watch = detector()
-    decisions = [d for o in observations for d in watch.observe(o)]
+    decisions = [d for o in observations for d in watch.see(o)]
     opened = [d for d in decisions if isinstance(d, Opened)]
     assert len(opened) == expected
     if expected:
@@ -72,16 +74,16 @@ def test_rule_one(name: str) -> None:
 
 def test_the_process_itself_is_named_before_its_parents() -> None:
     watch = detector()
-    decisions = [d for i in range(3) for d in watch.observe(seen(f"/{i}", who=actor(10, 5, 4)))]
+    decisions = [d for i in range(3) for d in watch.see(seen(f"/{i}", who=actor(10, 5, 4)))]
     assert isinstance(decisions[0], Opened)
     assert decisions[0].incident.actor == actor(10, 5, 4)
     # What is laid at its door does not count again at its parents'.
-    assert watch.observe(seen("/x", who=actor(11, 5, 4))) == ()
+    assert watch.see(seen("/x", who=actor(11, 5, 4))) == ()
 
 
 def test_a_parent_is_named_for_its_children_and_later_children_join() -> None:
     watch = detector()
-    decisions = [d for i in range(4) for d in watch.observe(seen(f"/{i}", who=actor(10 + i, 5, 4)))]
+    decisions = [d for i in range(4) for d in watch.see(seen(f"/{i}", who=actor(10 + i, 5, 4)))]
     opened, joined = decisions
     assert isinstance(opened, Opened)
     assert opened.incident.actor == actor(5, 4)
@@ -91,7 +93,7 @@ def test_a_parent_is_named_for_its_children_and_later_children_join() -> None:
 
 def test_pid_one_is_never_responsible() -> None:
     watch = detector(limit=1)
-    (decision,) = watch.observe(seen("/a", who=Actor(process(9), (INIT,))))
+    (decision,) = watch.see(seen("/a", who=Actor(process(9), (INIT,))))
     assert isinstance(decision, Opened)
     assert decision.incident.actor is not None
     assert decision.incident.actor.process.pid == 9
@@ -103,27 +105,27 @@ def test_a_service_does_not_answer_for_the_clients_of_its_children() -> None:
         watch = detector()
         for number in range(9):
             who = Actor(Process(20 + number, 1, "/usr/sbin/smbd"), (service, process(5), INIT))
-            assert watch.observe(seen(f"/{number}", who=who)) == ()
+            assert watch.see(seen(f"/{number}", who=who)) == ()
     watch = detector()
-    decisions = [watch.observe(seen(f"/{n}", who=Actor(smbd, (INIT,)))) for n in range(3)]
+    decisions = [watch.see(seen(f"/{n}", who=Actor(smbd, (INIT,)))) for n in range(3)]
     assert isinstance(decisions[-1][0], Opened)  # the very process that writes is always answerable
 
 
 def test_a_closed_incident_starts_again_from_nothing() -> None:
     watch = detector()
     for i in range(3):
-        watch.observe(seen(f"/{i}", who=actor(10)))
+        watch.see(seen(f"/{i}", who=actor(10)))
     assert watch.suspects((10, 100))
     watch.close("i1")
     assert not watch.suspects((10, 100))
-    again = [d for i in range(3) for d in watch.observe(seen(f"/{i}", who=actor(10)))]
+    again = [d for i in range(3) for d in watch.see(seen(f"/{i}", who=actor(10)))]
     assert [d.incident.id for d in again if isinstance(d, Opened)] == ["i2"]
 
 
 def test_one_file_makes_a_suspect() -> None:
     watch = detector()
     assert not watch.suspects((10, 100))
-    watch.observe(seen("/a", who=actor(10)))
+    watch.see(seen("/a", who=actor(10)))
     assert watch.suspects((10, 100))
 
 
@@ -135,7 +137,7 @@ def strangers(
     for i in range(number):
         if opened:
             break
-        assert watch.observe(seen(f"/f/{i}", State.UNKNOWN, who or actor(10), at=i)) == ()
+        assert watch.see(seen(f"/f/{i}", State.UNKNOWN, who or actor(10), at=i)) == ()
         for question in watch.questions():
             assert question.folders == ("/f",)
             for decision in watch.answer(question, gone(i), i * SECOND):
@@ -148,14 +150,14 @@ def test_rule_two_files_replaced_by_strangers() -> None:
     watch = detector()
     reason = "3 known files vanished where 4 new ones of no known kind, random all over, appeared"
     assert strangers(watch, 10, lambda i: i) == [reason]
-    assert watch.observe(seen("/f/later", State.UNKNOWN, actor(10))) == (Joined("i1", process(10)),)
+    assert watch.see(seen("/f/later", State.UNKNOWN, actor(10))) == (Joined("i1", process(10)),)
 
 
 def test_rule_two_through_one_process_a_file() -> None:
     watch = detector()
     opened = []
     for i in range(6):
-        watch.observe(seen(f"/f/{i}", State.UNKNOWN, actor(20 + i, 5), at=i))
+        watch.see(seen(f"/f/{i}", State.UNKNOWN, actor(20 + i, 5), at=i))
         for question in watch.questions():
             opened += [d for d in watch.answer(question, i, 0) if isinstance(d, Opened)]
     assert [d.incident.actor for d in opened] == [actor(5)]
@@ -196,13 +198,13 @@ def test_rule_two_is_asked_again_for_a_while() -> None:
 )
 def test_what_is_no_stranger_is_not_asked_about(what: Observation) -> None:
     watch = detector(limit=1)
-    assert watch.observe(what) == ()
+    assert watch.see(what) == ()
     assert watch.questions() == ()
 
 
 def test_nobody_is_asked_about_too() -> None:
     watch = detector(limit=1)
-    watch.observe(seen("/f/a", State.UNKNOWN))
+    watch.see(seen("/f/a", State.UNKNOWN))
     (question,) = watch.questions()
     assert question.key == NOBODY
 
@@ -210,16 +212,16 @@ def test_nobody_is_asked_about_too() -> None:
 def test_memory_is_bounded() -> None:
     watch = detector(limit=3)
     for i in range(6000):
-        watch.observe(seen(f"/{i}", who=actor(10 + i)))
+        watch.see(seen(f"/{i}", who=actor(10 + i)))
     assert len(watch._tallies) <= 4096
     for i in range(2500):
         for k in range(3):
-            watch.observe(seen(f"/{i}/{k}", who=actor(10_000 + i)))
+            watch.see(seen(f"/{i}/{k}", who=actor(10_000 + i)))
     assert len(watch._open) <= 1024
     many = detector(limit=2000)
     for i in range(1999):
-        many.observe(seen(f"/{i}", who=actor(10)))
-    (decision,) = many.observe(seen("/last", who=actor(10)))
+        many.see(seen(f"/{i}", who=actor(10)))
+    (decision,) = many.see(seen("/last", who=actor(10)))
     assert isinstance(decision, Opened)
     assert decision.incident.count == 2000
     assert len(decision.incident.files) == 20
@@ -249,7 +251,7 @@ def test_it_never_raises_and_counts_honestly(
 ) -> None:
     watch = detector(limit, window)
     for observation, gone in events:
-        decisions = list(watch.observe(observation))
+        decisions = list(watch.see(observation))
         for question in (*watch.questions(), *watch.pending(observation.time_ns)):
             decisions += watch.answer(question, gone, observation.time_ns)
         for decision in decisions:

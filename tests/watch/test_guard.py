@@ -16,6 +16,7 @@ import pytest
 
 from vigie.errors import NoSuchTarget
 from vigie.journal import Journal
+from vigie.watch.freeze import Freezer
 from vigie.watch.incidents import KINDS, Incident, Phase, incidents, release
 from vigie.watch.lock import sole_guard
 from vigie.watch.processes import stat_of
@@ -178,13 +179,14 @@ def test_an_attack_is_attributed_and_frozen(
     assert stopped(process.pid)  # a guard that ends leaves it frozen
     (found,) = journaled(state)
     assert found.phase is Phase.OPEN
-    assert [a.process.pid for a in found.frozen] == [process.pid] or pattern == "forked"
+    assert [a.target["pid"] for a in found.in_force] == [process.pid] or pattern == "forked"
     assert set(incident["files"]) <= set(found.files)
     with Journal(state) as journal:
         assert all(
-            action.outcome in ("released", "the process is gone") for action in release(journal, found.id)
+            action.outcome in ("released", "the process is gone")
+            for action in release(journal, found.id, {"freeze": Freezer()})
         )
-        assert release(journal, found.id) == []
+        assert release(journal, found.id, {"freeze": Freezer()}) == []
     assert not stopped(process.pid, looks=1)
     assert journaled(state)[0].phase is Phase.RELEASED
 
@@ -265,14 +267,14 @@ def test_what_a_person_releases_is_left_alone(
     incident = guard.until("incident")
     guard.until("action", kind="freeze")
     with Journal(state) as journal:
-        release(journal, incident["id"])
+        release(journal, incident["id"], {"freeze": Freezer()})
     time.sleep(1.2)  # the guard looks every second
     before = spoilt(share)
     time.sleep(0.8)
     assert spoilt(share) > before
     assert "by hand" in guard.until("action", kind="freeze")["outcome"]
     with Journal(state) as journal, pytest.raises(NoSuchTarget):
-        release(journal, "nonsense")
+        release(journal, "nonsense", {"freeze": Freezer()})
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -302,7 +304,7 @@ def test_a_killed_guard_finds_out_at_its_next_start(
     again.end()
     with Journal(state) as journal:
         journal.verify()
-    frozen = [action.process.pid for incident in journaled(state) for action in incident.frozen]
+    frozen = [action.target["pid"] for incident in journaled(state) for action in incident.in_force]
     assert process.poll() is not None or process.pid in frozen
 
 
@@ -420,7 +422,7 @@ def test_a_full_disk_stops_neither_guard_nor_action(
     guard.until("trouble", problem="")
     guard.end()
     (found,) = journaled(state)
-    assert [a.process.pid for a in found.frozen] == [process.pid]
+    assert [a.target["pid"] for a in found.in_force] == [process.pid]
 
 
 def test_without_attribution_it_still_sees(launch: Launch, attack: Attack) -> None:

@@ -9,9 +9,10 @@ from vigie.journal import Known
 from vigie.model import Actor, Likeness, Process, State
 from vigie.watch.events import Written
 from vigie.watch.freeze import Freezer
-from vigie.watch.hold import Holds, Key
+from vigie.watch.hold import Holds
 from vigie.watch.lanes import Job
 from vigie.watch.processes import stat_of
+from vigie.watch.responsible import ProcessKey as Key
 from vigie.watch.scope import Scope
 from vigie.watch.triage import Triage
 from vigie.watch.waiting import Waiting

@@ -12,11 +12,12 @@ from vigie.errors import DiskFull, NotPermitted, StateInUse, Unreadable, VigieEr
 from vigie.journal import Baseline, Journal, Known
 from vigie.model import Actor, Entry, Likeness, OpenBlob, Process, Skipped, State, Verdict
 from vigie.watch import birth, folder_events, incidents, lanes, urgency
+from vigie.watch.actions import of_process
 from vigie.watch.birth import born_ns, same_inode
 from vigie.watch.events import Overflow, Written
 from vigie.watch.folder_events import FolderEvents, Settling
 from vigie.watch.freeze import FROZEN, REFUSED, Freezer
-from vigie.watch.incidents import KINDS, action_body, release
+from vigie.watch.incidents import KINDS, Action, release
 from vigie.watch.lanes import (
     Job,
     Judged,
@@ -136,13 +137,15 @@ def test_what_cannot_be_released_stays_open(tmp_path: Path, monkeypatch: pytest.
         opened = {"id": "i1", "actor": None, "files": ["/a"], "count": 1, "reason": "why"}
         journal.append("incident", opened)
         process = Process(4, 5, "/bin/x")
-        journal.append("action", {**action_body("i1", "freeze", process, FROZEN), "expires_ns": 10**18})
-        journal.append("action", action_body(None, "release", process, "left"))
+        journal.append("action", Action("freeze", of_process(process), FROZEN, True, 0, 10**18).body("i1"))
+        journal.append(
+            "action", Action("freeze", of_process(process), "left", False, 0, undone=True).body(None)
+        )
         journal.append("verdict", {"path": "/b", "incident": "i1", "joined": True})
         journal.append("verdict", {"path": "/a", "incident": "i1", "joined": False})
         journal.append("verdict", {"path": "/c", "incident": None, "joined": False})
         with pytest.raises(NotPermitted):
-            release(journal, "i1")
+            release(journal, "i1", {"freeze": Freezer()})
         (found,) = incidents.incidents(journal.rows(*KINDS))
         assert (found.phase.value, found.count, found.files) == ("open", 2, ("/a", "/b"))
         assert found.record()["actions"][0]["expires"] == "2001-09-09T01:46:40.000Z"

@@ -1,38 +1,33 @@
-"""The detector: observations in, decisions out; no clock, no files, no processes (sans-I/O).
+"""The detector: facts in, decisions out; no clock, no files, no processes (sans-I/O), so it can be replayed.
 
 Rule 1, *encrypted*: one actor turned `limit` distinct files into *encrypted* within the window.
     A file that was encrypted before does not count. The actor is the process; if it has too few, the nearest
     of its parents whose children together reach the limit (a script that starts one `openssl` a file).
-    A service that works for many (`_SERVICES`) does not answer for what its children do for each of them.
-    Files nobody can be named for count together, as "unknown".
+    A service that works for many (`responsible`) does not answer for what its children do for each of them;
+    an SMB client does, for all its connections. Files nobody can be named for count together, as "unknown".
 Rule 2, *replaced*: one actor made `limit` new files that are random all over and of no known kind, while
     `limit` known files vanished from the same folders (copied under random names, then deleted; locked with
     a legitimate tool). Nobody reports what vanishes: the detector asks (`questions`), the guard looks
     (`answer`). It asks at the first new file already: what was gone by then is not this actor's doing.
 
+More rules stand in `rules/`, a file each, and are told every fact. What a rule finds either acts (the actor
+is stopped) or only alerts (people are told, once a day for one actor and rule).
+
 An incident is opened once for an actor; what it and its children do later joins it, until it is closed.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from os.path import basename, dirname
+from os.path import dirname
 
-from vigie.model import Actor, Likeness, Process, State, Verdict
-
-Key = tuple[int, int]
-"""Identity of an actor: pid and start."""
-
-NOBODY: Key = (0, 0)
-"""All that cannot be attributed."""
+from vigie.model import Actor, Likeness, Process, State
+from vigie.watch.facts import Fact, Observation
+from vigie.watch.responsible import Key, Link, chain_of
+from vigie.watch.rules import Finding, Rule
 
 RANDOM_ALL_OVER = 0.9
 """Share of random blocks from which a file of no known kind may be somebody's file under another name."""
-
-_SERVICES = frozenset(
-    {"smbd", "sshd", "systemd", "cron", "crond", "atd", "nfsd", "proftpd", "vsftpd", "xrdp"}
-)
-"""Programs whose children belong to different people: freezing one for another's deeds stops a hospital."""
 
 _TALLIES = 4096
 """Actors that are counted at once; the one that has been quiet longest is dropped."""
@@ -46,23 +41,13 @@ _INCIDENTS = 1024
 """Open incidents."""
 _SHOWN = 20
 """Files an `Incident` names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """One version of one file that was judged."""
-
-    path: str
-    verdict: Verdict
-    before: Likeness | None
-    """The version before, where one was known."""
-    actor: Actor | None
-    time_ns: int
+_AGAIN_NS = 24 * 3600 * 10**9
+"""How long nothing more is said of an actor for a rule that only alerts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Somebody encrypts files."""
+    """Somebody destroys files, or it looks like it."""
 
     id: str
     actor: Actor | None
@@ -71,6 +56,8 @@ class Incident:
     count: int
     reason: str
     time_ns: int
+    acts: bool = True
+    """Whether the actor is to be stopped; otherwise people are told, and decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,29 +112,50 @@ class Detector:
         limit: files (`guard.encrypted_files`).
         window: seconds (`guard.window`).
         new_id: makes the id of an incident from its time in nanoseconds.
+        rules: those beyond the two above.
     """
 
-    def __init__(self, limit: int, window: float, new_id: Callable[[int], str]) -> None:
+    def __init__(
+        self, limit: int, window: float, new_id: Callable[[int], str], rules: Sequence[Rule] = ()
+    ) -> None:
         self._limit = limit
         self._paths = max(limit, _PATHS)
         self._window_ns = int(window * 1e9)
         self._new_id = new_id
+        self._rules = tuple(rules)
         self._tallies: OrderedDict[Key, _Tally] = OrderedDict()
         self._open: OrderedDict[Key, str] = OrderedDict()
+        self._told: OrderedDict[tuple[Key, str], int] = OrderedDict()
+        """When people were told of an actor because of a rule, by our own clock."""
         self._growing: dict[Key, None] = {}
         """Whoever made a stranger since the last `questions`; nearest first."""
         self._clock = 0
         self._last: int | None = None
 
-    def observe(self, seen: Observation) -> tuple[Decision, ...]:
-        """Count one file."""
-        now = self._elapse(seen.time_ns)
-        state = seen.verdict.state
-        new = seen.before is None and stranger(seen.verdict.likeness)
-        again = seen.before is not None and seen.before.state is State.ENCRYPTED
-        if not new and (state is not State.ENCRYPTED or again):
+    def see(self, fact: Fact) -> tuple[Decision, ...]:
+        """Count one fact."""
+        now = self._elapse(fact.time_ns)
+        chain = chain_of(fact.actor)
+        decisions = self._count_observation(fact, chain, now) if isinstance(fact, Observation) else ()
+        for rule in self._rules:
+            finding = rule.see(fact, chain, now)
+            # One fact makes one decision: the first that acts.
+            if finding is not None and not any(
+                not isinstance(d, Opened) or d.incident.acts for d in decisions
+            ):
+                decisions += self._found(finding, fact, now)
+        return decisions
+
+    def counts(self, fact: Fact) -> bool:
+        """Whether a decision may come of it, now or later: such facts are kept in the journal."""
+        if isinstance(fact, Observation) and (_struck(fact) or _new_stranger(fact)):
+            return True
+        return any(rule.counts(fact) for rule in self._rules)
+
+    def _count_observation(self, seen: Observation, chain: list[Link], now: int) -> tuple[Decision, ...]:
+        new = _new_stranger(seen)
+        if not new and not _struck(seen):
             return ()
-        chain = _chain(seen.actor)
         writer = seen.actor.process if seen.actor else None
         for key, _ in chain:
             if key in self._open:
@@ -169,6 +177,31 @@ class Detector:
                 reason = f"{len(tally.encrypted)} files were turned into encrypted ones within {self._span()}"
                 return (self._open_incident(key, tally, tally.encrypted, reason, seen.time_ns),)
         return ()
+
+    def _found(self, finding: Finding, fact: Fact, now: int) -> tuple[Decision, ...]:
+        writer = fact.actor.process if fact.actor else None
+        if finding.key in self._open:
+            return (Joined(self._open[finding.key], writer),) if finding.acts else ()
+        if not finding.acts:
+            last = self._told.get((finding.key, finding.rule))
+            if last is not None and now - last < _AGAIN_NS:
+                return ()
+            self._told[finding.key, finding.rule] = now
+            if len(self._told) > _INCIDENTS:
+                self._told.popitem(last=False)
+        incident = Incident(
+            self._new_id(fact.time_ns),
+            finding.actor,
+            finding.files[:_SHOWN],
+            max(len(finding.files), finding.count),
+            finding.reason,
+            fact.time_ns,
+            finding.acts,
+        )
+        if finding.acts:
+            self._remember_open(finding.key, incident.id)
+            self._tallies.pop(finding.key, None)
+        return (Opened(incident, writer),)
 
     def questions(self) -> tuple[Question, ...]:
         """What to look up now: at the first new file, at each one about the limit, then when they double."""
@@ -219,15 +252,15 @@ class Detector:
         """The incident is over: its actor starts from nothing."""
         for key in [k for k, v in self._open.items() if v == incident]:
             del self._open[key]
+            for rule in self._rules:
+                rule.forget(key)
 
     def _open_incident(
         self, key: Key, tally: _Tally, paths: Iterable[str], reason: str, time_ns: int
     ) -> Opened:
         files = tuple(paths)
         incident = Incident(self._new_id(time_ns), tally.actor, files[:_SHOWN], len(files), reason, time_ns)
-        self._open[key] = incident.id
-        if len(self._open) > _INCIDENTS:
-            self._open.popitem(last=False)
+        self._remember_open(key, incident.id)
         del self._tallies[key]
         # What is laid at this door is not counted again at its parents'.
         for parent in tally.actor.parents if tally.actor else ():
@@ -236,6 +269,11 @@ class Detector:
                     above.encrypted.pop(path, None)
                     above.strangers.pop(path, None)
         return Opened(incident, tally.writer)
+
+    def _remember_open(self, key: Key, incident: str) -> None:
+        self._open[key] = incident
+        if len(self._open) > _INCIDENTS:
+            self._open.popitem(last=False)
 
     def _tally(self, key: Key, actor: Actor | None) -> _Tally:
         tally = self._tallies.get(key)
@@ -271,22 +309,13 @@ def stranger(likeness: Likeness | None) -> bool:
     )
 
 
-def line_of(actor: Actor) -> tuple[Key, ...]:
-    """Who may be held responsible for what an actor does, nearest first."""
-    return tuple(key for key, _ in _chain(actor))
+def _struck(seen: Observation) -> bool:
+    again = seen.before is not None and seen.before.state is State.ENCRYPTED
+    return seen.verdict.state is State.ENCRYPTED and not again
 
 
-def _chain(actor: Actor | None) -> list[tuple[Key, Actor | None]]:
-    """Who may be held responsible, nearest first: the process and its parents, up to the first service."""
-    if actor is None:
-        return [(NOBODY, None)]
-    line = (actor.process, *actor.parents)
-    chain: list[tuple[Key, Actor | None]] = []
-    for number, process in enumerate(line):
-        if number and (process.pid <= 2 or basename(process.executable) in _SERVICES):
-            break
-        chain.append(((process.pid, process.started), Actor(process, line[number + 1 :])))
-    return chain
+def _new_stranger(seen: Observation) -> bool:
+    return seen.before is None and stranger(seen.verdict.likeness)
 
 
 def _folders(paths: Iterable[str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from vigie.errors import VigieError
 from vigie.model import Process
+from vigie.watch.actions import Outcome, Target, to_process
 from vigie.watch.processes import PF_KTHREAD, Stat, executable_of, stat_of
 
 FROZEN = "frozen"
@@ -29,6 +30,8 @@ class Freezer:
     `never` holds shell patterns of executables. Besides these: pid 1, kernel threads, this process and those
     that started it (freezing our own terminal would freeze nobody but us).
     """
+
+    kind = "freeze"
 
     def __init__(self, never: Iterable[str] = ()) -> None:
         pattern = "|".join(fnmatch.translate(glob) for glob in never)
@@ -62,6 +65,16 @@ class Freezer:
         if reason := self.exempt(process.pid, stat):
             return f"not frozen: {reason}"
         return _send(process, signal.SIGSTOP, FROZEN)
+
+    def do(self, target: Target) -> Outcome:
+        """As an `Actuator`."""
+        words = self.freeze(to_process(target))
+        return Outcome(words == FROZEN, words, words == FROZEN)
+
+    def undo(self, target: Target) -> Outcome:
+        """As an `Actuator`."""
+        words = self.release(to_process(target))
+        return Outcome(words == REFUSED, words, words != REFUSED)
 
     @staticmethod
     def release(process: Process) -> str:

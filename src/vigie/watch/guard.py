@@ -9,17 +9,20 @@ attack cannot run ahead of the judge, and everybody else loses a millisecond or 
 import selectors
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from vigie.config import GuardSettings
 from vigie.errors import ExitCode, VigieError
 from vigie.journal import Journal
 from vigie.model import Entry, Likeness, Skipped, State, Verdict
-from vigie.watch.detector import Decision, Detector, Joined, Observation, Question
+from vigie.watch.actions import Actuators
+from vigie.watch.deeds import Acted
+from vigie.watch.detector import Decision, Detector, Joined, Question
 from vigie.watch.events import Overflow, Sensor
+from vigie.watch.facts import Fact, Observation, to_body
 from vigie.watch.freeze import Freezer
 from vigie.watch.ground import Ground
-from vigie.watch.hold import Holds, Key
+from vigie.watch.hold import Holds
 from vigie.watch.lanes import (
     QUICK,
     Job,
@@ -27,16 +30,19 @@ from vigie.watch.lanes import (
     JudgeAll,
     Judged,
     QuickLane,
+    Result,
     Results,
-    Scanned,
     SlowLane,
     Vanished,
 )
 from vigie.watch.log import Emit, Log, actor_record, process_record
 from vigie.watch.memory import Memory
+from vigie.watch.plan import Orders
 from vigie.watch.response import Response, new_id
+from vigie.watch.responsible import Key
+from vigie.watch.rules import Rule
 from vigie.watch.scope import Scope
-from vigie.watch.triage import Triage
+from vigie.watch.triage import Clients, Triage
 from vigie.watch.waiting import Waiting
 
 _PATIENCE = 0.1
@@ -61,6 +67,14 @@ class Edges:
     glance: Callable[[bytes], bool]
     walk: Callable[[], Iterator[Entry | Skipped]]
     emit: Emit
+    rules: tuple[Rule, ...] = ()
+    """Of the detector, beyond its own two."""
+    orders: Orders = field(default_factory=Orders)
+    """What is done about an incident; whether anybody may be stopped is `contain`."""
+    actuators: Actuators = field(default_factory=dict)
+    """What does it, besides the freezer."""
+    clients: Clients | None = None
+    """Who is behind a server process; None where there is no file server."""
 
 
 class Guard:
@@ -85,12 +99,23 @@ class Guard:
         self._contain = contain and edges.sensor.attribution
         self._journal = journal
         self._log = Log(journal, edges.emit)
-        self._detector = Detector(settings.encrypted_files, settings.window, new_id)
+        self._detector = Detector(settings.encrypted_files, settings.window, new_id, edges.rules)
+        self._results = Results()
         self._memory = Memory(state, scope.roots, journal, self._log)
         self._holds = Holds(state, freezer)
         holds = self._holds if self._contain else None
-        self._response = Response(settings, journal, self._log, freezer, holds, self._detector)
-        self._triage = Triage(scope, self._memory, holds, edges.glance, self._suspected)
+        self._response = Response(
+            settings,
+            journal,
+            self._log,
+            freezer,
+            holds,
+            self._detector,
+            replace(edges.orders, contain=self._contain),
+            edges.actuators,
+            self._results.put,
+        )
+        self._triage = Triage(scope, self._memory, holds, edges.glance, self._suspected, edges.clients)
         self._waiting = Waiting(holds, self._response.holds_back, self._take_events)
         self._ground = Ground(scope.roots, str(journal.path))
         self._sensor.ignore(scope.state)
@@ -99,7 +124,6 @@ class Guard:
         self._jobs = 0
         self._lost_jobs = False
         self._stopping = False
-        self._results = Results()
         self._quick = QuickLane(edges.judge, self._results)
         self._slow = SlowLane(edges.judge_all, edges.walk, self._memory.for_scans(), self._results)
 
@@ -179,12 +203,14 @@ class Guard:
         else:
             self._quick.submit(job)
 
-    def _take_result(self, result: Judged | Scanned | Vanished) -> None:
+    def _take_result(self, result: Result) -> None:
         if isinstance(result, Judged):
             if not result.job.scanned:
                 self._jobs -= 1
             self._judged(result.job, result.verdict)
             self._waiting.done(result.job)
+        elif isinstance(result, Acted):
+            self._response.done(result)
         elif isinstance(result, Vanished):
             self._memory.forget(result.paths)
         else:
@@ -205,7 +231,7 @@ class Guard:
             if was is State.ENCRYPTED:
                 before = Likeness(State.ENCRYPTED, None, job.stamp[2], 1.0, b"")
             seen = Observation(job.path, verdict, before, job.actor, time.time_ns())
-            decisions = [*self._detector.observe(seen), *self._look_up(self._detector.questions())]
+            decisions = [*self._see(seen), *self._look_up(self._detector.questions())]
             for decision in decisions:
                 incident = self._response.handle(decision)
                 joined = isinstance(decision, Joined)
@@ -229,6 +255,12 @@ class Guard:
             "verdict", {**record, "joined": joined, "actor": writer, "stamp": list(job.stamp)}, durable=False
         )
         self._log.event("verdict", **record, actor=actor_record(job.actor))
+
+    def _see(self, fact: Fact) -> tuple[Decision, ...]:
+        """Tell the detector; what may lead to a decision is journaled, so that it can be replayed."""
+        if self._detector.counts(fact):
+            self._log.row("fact", to_body(fact), durable=False)
+        return self._detector.see(fact)
 
     def _suspected(self, key: Key) -> bool:
         return self._detector.suspects(key) or self._response.holds_back(key)
@@ -280,6 +312,7 @@ class Guard:
     def _close(self) -> None:
         self._quick.close()
         self._slow.close()
+        self._response.close()
         while (result := self._results.take()) is not None:
             self._take_result(result)
         self._holds.close()

@@ -16,8 +16,7 @@ from pathlib import Path
 from vigie.model import Process
 from vigie.watch.freeze import Freezer, job_of_a_shell, open_same, signal_through
 from vigie.watch.processes import Stat, stat_of
-
-Key = tuple[int, int]
+from vigie.watch.responsible import ProcessKey as Key
 
 SECONDS = 2.0
 """Longest hold: a process that did no harm must not wait for a judge that is busy or stuck."""

@@ -1,9 +1,11 @@
 """What happened, read back from the journal; and how all actions of an incident are undone.
 
 Rows used: `incident` (opened: id, actor, files, count, reason; over: id, state, by), `verdict` (with the
-incident its file belongs to) and `action` (incident, action, pid, started, executable, outcome, expires_ns).
+incident its file belongs to) and `action` (incident, action, the target's own keys (`watch.actions.FIELDS`),
+outcome, in_force, expires_ns; an undone one is a row of its own with `undone`).
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,8 +13,7 @@ from typing import Any
 
 from vigie.errors import NoSuchTarget, NotPermitted
 from vigie.journal import Journal, Row
-from vigie.model import Process
-from vigie.watch.freeze import FROZEN, REFUSED, Freezer
+from vigie.watch.actions import Actuators, Outcome, Target, target_of, words_of
 from vigie.watch.log import timestamp
 
 KINDS = ("incident", "verdict", "action")
@@ -32,23 +33,50 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something Vigie did to a process."""
+    """Something Vigie did, or undid."""
 
     kind: str
-    process: Process
+    target: Target
     outcome: str
+    in_force: bool
     time_ns: int
     expires_ns: int | None = None
+    undone: bool = False
+    """Whether this is the undoing of an action of that kind."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from others: its kind and what it was done to."""
+        return (self.kind, *sorted((k, str(v)) for k, v in self.target.items() if k != "executable"))
+
+    @property
+    def words(self) -> str:
+        """What was done to whom, for people."""
+        verb = "release from " if self.undone else ""
+        return f"{verb}{self.kind} {words_of(self.target)}".rstrip()
 
     def record(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "kind": self.kind,
-            "pid": self.process.pid,
-            "executable": self.process.executable,
+            "kind": "release" if self.undone else self.kind,
+            "of": self.kind,
+            **self.target,
             "outcome": self.outcome,
+            "in_force": self.in_force,
             "time": timestamp(self.time_ns),
             "expires": timestamp(self.expires_ns) if self.expires_ns is not None else None,
+        }
+
+    def body(self, incident: str | None) -> dict[str, Any]:
+        """The body of its row."""
+        return {
+            "incident": incident,
+            "action": self.kind,
+            **self.target,
+            "outcome": self.outcome,
+            "in_force": self.in_force,
+            "expires_ns": self.expires_ns,
+            "undone": self.undone,
         }
 
 
@@ -66,10 +94,10 @@ class Incident:
     actions: tuple[Action, ...]
 
     @property
-    def frozen(self) -> tuple[Action, ...]:
-        """Actions in force: processes frozen and not released since."""
-        last = {(a.process.pid, a.process.started): a for a in self.actions}
-        return tuple(a for a in last.values() if a.kind == "freeze" and a.outcome == FROZEN)
+    def in_force(self) -> tuple[Action, ...]:
+        """Actions done and not undone since, oldest first."""
+        last = {action.key: action for action in self.actions}
+        return tuple(action for action in last.values() if action.in_force)
 
     def record(self) -> dict[str, Any]:
         """For JSON."""
@@ -112,9 +140,7 @@ def incidents(rows: Iterable[Row]) -> list[Incident]:
             if len(draft.files) < _FILES:
                 draft.files[body["path"]] = None
         else:
-            process = Process(body["pid"], body["started"], body["executable"])
-            action = Action(body["action"], process, body["outcome"], row.time_ns, body.get("expires_ns"))
-            draft.actions.append(action)
+            draft.actions.append(_action(row))
     return [
         Incident(
             id=id_,
@@ -130,39 +156,56 @@ def incidents(rows: Iterable[Row]) -> list[Incident]:
     ]
 
 
-def action_body(incident: str | None, kind: str, process: Process, outcome: str) -> dict[str, Any]:
-    """The body of an `action` row."""
-    return {
-        "incident": incident,
-        "action": kind,
-        "pid": process.pid,
-        "started": process.started,
-        "executable": process.executable,
-        "outcome": outcome,
-    }
+def _action(row: Row) -> Action:
+    body = row.body
+    # Rows of the first release had neither key, and knew one kind of action and its undoing.
+    old_release = body["action"] == "release"
+    return Action(
+        "freeze" if old_release else body["action"],
+        target_of(body),
+        body["outcome"],
+        body.get("in_force", body["outcome"] == "frozen"),
+        row.time_ns,
+        body.get("expires_ns"),
+        body.get("undone", old_release),
+    )
 
 
-def release(journal: Journal, incident_id: str) -> list[Action]:
-    """Undo every action of an incident that is in force, and close it; empty when that was done before.
+def undo(action: Action, actuators: Actuators, time_ns: int) -> Action:
+    """Undo an action that is in force; what came of it."""
+    actuator = actuators.get(action.kind)
+    if actuator is None:
+        outcome = Outcome(True, "nothing here knows how to undo it", False)
+    else:
+        outcome = actuator.undo(action.target)
+    return Action(
+        action.kind, action.target, outcome.words, outcome.in_force, time_ns, action.expires_ns, undone=True
+    )
+
+
+def release(journal: Journal, incident_id: str, actuators: Actuators) -> list[Action]:
+    """Undo every action of an incident that is in force, newest first, and close it.
+
+    Empty when that was done before.
 
     Raises:
         NoSuchTarget: there is no such incident.
-        NotPermitted: a process may not be continued by this user; the incident stays open.
+        NotPermitted: something may not be undone by this user; the incident stays open.
     """
     known = {incident.id: incident for incident in incidents(journal.rows(*KINDS))}
     incident = known.get(incident_id)
     if incident is None:
         remedy = "`vigie incidents` lists them."
         raise NoSuchTarget(incident_id, "there is no such incident in this journal", remedy)
-    if incident.phase is Phase.RELEASED and not incident.frozen:
+    if incident.phase is Phase.RELEASED and not incident.in_force:
         return []
     done = []
-    for action in incident.frozen:
-        outcome = Freezer.release(action.process)
-        row = journal.append("action", action_body(incident_id, "release", action.process, outcome))
-        done.append(Action("release", action.process, outcome, row.time_ns))
-    if refused := [a for a in done if a.outcome == REFUSED]:
-        names = ", ".join(str(a.process.pid) for a in refused)
-        raise NotPermitted(f"process {names}", "it may not be continued by this user", "Run as root.")
+    for action in reversed(incident.in_force):
+        undone = undo(action, actuators, time.time_ns())
+        journal.append("action", undone.body(incident_id))
+        done.append(undone)
+    if still := [action for action in done if action.in_force]:
+        names = ", ".join(words_of(action.target) for action in still)
+        raise NotPermitted(names, still[0].outcome, "Run as root.")
     journal.append("incident", {"id": incident_id, "state": Phase.RELEASED.value, "by": "hand"})
     return done

@@ -18,6 +18,7 @@ from vigie.errors import Unreadable
 from vigie.journal import Known
 from vigie.model import Actor, Entry, Likeness, OpenBlob, Skipped, State, Verdict
 from vigie.sources.folder import FileBlob
+from vigie.watch.deeds import Acted
 
 QUICK = 8 * 1024 * 1024
 """Bytes up to which a file goes through the quick lane."""
@@ -87,7 +88,7 @@ class Vanished:
     paths: tuple[str, ...]
 
 
-Result = Judged | Scanned | Vanished
+Result = Judged | Scanned | Vanished | Acted
 
 
 class Results:

@@ -91,4 +91,18 @@ def actor_record(actor: Actor | None) -> dict[str, Any] | None:
         {"pid": p.pid, "started": p.started, "executable": p.executable, "user": p.user}
         for p in actor.parents
     ]
-    return {**process_record(actor.process), "parents": parents}
+    client = actor.client
+    return {
+        **process_record(actor.process),
+        "parents": parents,
+        "client": {
+            "address": client.address,
+            "user": client.user,
+            "machine": client.machine,
+            "share": client.share,
+        }
+        if client
+        else None,
+        "unit": actor.unit,
+        "container": actor.container,
+    }

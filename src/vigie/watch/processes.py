@@ -3,10 +3,11 @@
 import os
 import pwd
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from vigie.model import Actor, Process
+from vigie.model import Actor, Client, Process
 
 _COMMAND = 4096
 """Bytes of a command line that are kept."""
@@ -88,9 +89,13 @@ def parents_of(stat: Stat) -> tuple[Process, ...]:
 
 
 class Actors:
-    """Turns a pid into an `Actor`, and remembers the last thousand: an attack asks all the time."""
+    """Turns a pid into an `Actor`, and remembers the last thousand: an attack asks all the time.
 
-    def __init__(self) -> None:
+    `behind` knows the client that a process works for.
+    """
+
+    def __init__(self, behind: Callable[[Process], Client | None] = lambda _: None) -> None:
+        self._behind = behind
         self._known: OrderedDict[tuple[int, int], Actor] = OrderedDict()
 
     def of(self, pid: int, stat: Stat) -> Actor:
@@ -99,7 +104,8 @@ class Actors:
         actor = self._known.get(key)
         # A process is what it runs now: one that called execve(2) since is read again.
         if actor is None or actor.process.executable != executable_of(pid, stat.name):
-            actor = Actor(describe(pid, stat), parents_of(stat))
+            process = describe(pid, stat)
+            actor = Actor(process, parents_of(stat), self._behind(process))
             self._known[key] = actor
             if len(self._known) > _CACHE:
                 self._known.popitem(last=False)

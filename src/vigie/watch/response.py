@@ -1,29 +1,36 @@
-"""What is done about the detector's decisions: freeze, journal, tell; and undo it when it expires.
+"""What is done about the detector's decisions: act, journal, tell; and undo it when it expires.
 
-Stopping is urgent and comes first; then the incident is made durable, and the actions with it.
+Stopping is urgent and comes first; then the incident is made durable, and the actions with it. What takes
+time is asked of `Deeds`, and journaled when it is done.
 """
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from vigie.config import GuardSettings
 from vigie.errors import VigieError
 from vigie.journal import Journal, Row
 from vigie.model import Process
+from vigie.watch.actions import Actuators, Measure, of_process, to_process
+from vigie.watch.deeds import Acted, Deeds
 from vigie.watch.detector import Decision, Detector, Opened
-from vigie.watch.freeze import FROZEN, Freezer
-from vigie.watch.hold import Holds, Key, repair
-from vigie.watch.incidents import KINDS, Action, Phase, action_body, incidents
+from vigie.watch.freeze import Freezer
+from vigie.watch.hold import Holds, repair
+from vigie.watch.incidents import KINDS, Action, Phase, incidents, undo
 from vigie.watch.log import Log, actor_record
+from vigie.watch.plan import Orders, Plan, again, plan
+from vigie.watch.responsible import ProcessKey
 
 _TRIED = 4096
 """Processes remembered as not to be frozen again and again."""
+_CLIENTS = 1024
+"""Incidents of which it is remembered which client they are about."""
 
 
 class Response:
-    """Acts on decisions. `holds` is None when the guard only observes."""
+    """Acts on decisions. `holds` is None when the guard only observes; `tell` takes what `Deeds` did."""
 
     def __init__(
         self,
@@ -33,13 +40,23 @@ class Response:
         freezer: Freezer,
         holds: Holds | None,
         detector: Detector,
+        orders: Orders,
+        actuators: Actuators,
+        tell: Callable[[Acted], None],
     ) -> None:
         self._expiry_ns = int(settings.release_after * 1e9)
         self._journal, self._log, self._freezer = journal, log, freezer
         self._holds, self._detector = holds, detector
-        self._frozen: dict[Key, tuple[Process, str, int]] = {}
-        """Process, incident and expiry (ns) of every freeze in force."""
-        self._tried: dict[tuple[str, Key], None] = {}
+        self._orders = orders
+        self._actuators = {**actuators, freezer.kind: freezer}
+        self._deeds = Deeds(self._actuators, tell)
+        self._in_force: dict[tuple[object, ...], tuple[Action, str]] = {}
+        """Every action in force, and its incident."""
+        self._frozen: dict[ProcessKey, tuple[object, ...]] = {}
+        """Processes frozen now, and the key of the action."""
+        self._tried: dict[tuple[str, ProcessKey], None] = {}
+        self._clients: dict[str, str] = {}
+        """Incident -> address of the client it is about."""
         self._last_row = 0
         self.opened = 0
         """Incidents since the start."""
@@ -47,26 +64,26 @@ class Response:
     @property
     def frozen(self) -> list[Process]:
         """Processes frozen now."""
-        return [process for process, _, _ in self._frozen.values()]
+        return [to_process(self._in_force[key][0].target) for key in self._frozen.values()]
 
-    def holds_back(self, key: Key) -> bool:
+    def holds_back(self, key: object) -> bool:
         """Whether a process is frozen by us."""
         return key in self._frozen
 
     def start(self, holds: Holds) -> None:
-        """Take over what an earlier guard left: its freezes stay, its holds are released.
+        """Take over what an earlier guard left: its actions stay, its holds are released.
 
         Raises:
             JournalBroken: the journal cannot be read.
         """
         for incident in incidents(self._rows(*KINDS)):
-            for action in incident.frozen:
-                key = (action.process.pid, action.process.started)
-                self._frozen[key] = (action.process, incident.id, action.expires_ns or 0)
+            for action in incident.in_force:
+                self._keep(action, incident.id)
         for process, outcome in repair(holds, self._frozen):
-            body = action_body(None, "release", process, f"{outcome}: held by a guard that was killed")
-            self._log.row("action", body)
-            self._log.event("action", **_shown(None, body))
+            words = f"{outcome}: held by a guard that was killed"
+            self._record(
+                Action("freeze", of_process(process), words, False, time.time_ns(), undone=True), None
+            )
         self.expire(time.time_ns())
 
     def handle(self, decision: Decision) -> str:
@@ -74,21 +91,35 @@ class Response:
         if isinstance(decision, Opened):
             self._open(decision)
             return decision.incident.id
-        if decision.writer is not None:
-            self._freeze(decision.incident, [decision.writer])
+        self._take(
+            decision.incident, again(decision.writer, self._clients.get(decision.incident), self._orders)
+        )
         return decision.incident
 
+    def done(self, acted: Acted) -> None:
+        """A measure was taken by `Deeds`."""
+        outcome, now = acted.outcome, time.time_ns()
+        expires = now + self._expiry_ns if outcome.in_force else None
+        action = Action(
+            acted.measure.kind, acted.measure.target, outcome.words, outcome.in_force, now, expires
+        )
+        self._record(action, acted.incident)
+        if outcome.in_force:
+            self._keep(action, acted.incident)
+        if acted.measure.kind == "kill-client" and outcome.done:
+            # Its client is cut off: what its smbd has locked must be free for others.
+            for key, (frozen, incident) in list(self._in_force.items()):
+                if incident == acted.incident and frozen.kind == self._freezer.kind:
+                    self._undo(key)
+
     def expire(self, now_ns: int) -> None:
-        """Release what has been frozen for long enough: every action ends by itself."""
+        """Undo what has been in force for long enough: every action ends by itself."""
         over: dict[str, None] = {}
-        for key, (process, incident, expires_ns) in list(self._frozen.items()):
-            if expires_ns <= now_ns:
-                del self._frozen[key]
-                body = action_body(incident, "release", process, self._freezer.release(process))
-                self._log.row("action", body)
-                self._log.event("action", **_shown(incident, body))
+        for key, (action, incident) in list(self._in_force.items()):
+            if (action.expires_ns or 0) <= now_ns:
+                self._undo(key)
                 over[incident] = None
-        for incident in over.keys() - {i for _, i, _ in self._frozen.values()}:
+        for incident in over.keys() - {i for _, i in self._in_force.values()}:
             self._detector.close(incident)
             self._log.row("incident", {"id": incident, "state": Phase.RELEASED.value, "by": "expiry"})
 
@@ -101,12 +132,20 @@ class Response:
         except VigieError as error:
             self._log.trouble("journal", error)
 
+    def close(self) -> None:
+        """Finish what was asked for."""
+        self._deeds.close()
+
     def _let_go(self, incident: str) -> None:
         self._detector.close(incident)
-        for key, (process, of, _) in list(self._frozen.items()):
-            if of == incident:
-                del self._frozen[key]
-                self._freezer.spare(*key)
+        for key, (action, of) in list(self._in_force.items()):
+            if of != incident:
+                continue
+            del self._in_force[key]
+            if action.kind == self._freezer.kind:
+                process = to_process(action.target)
+                del self._frozen[process.pid, process.started]
+                self._freezer.spare(process.pid, process.started)
                 # It may have written, and been stopped again, before we knew.
                 self._freezer.release(process)
 
@@ -117,66 +156,78 @@ class Response:
 
     def _open(self, decision: Opened) -> None:
         incident = decision.incident
-        self.opened += 1
-        targets = [decision.writer, incident.actor.process if incident.actor else None]
-        actions = self._stop(incident.id, [p for p in dict.fromkeys(targets) if p is not None])
+        self.opened += incident.acts
+        planned = plan(incident, decision.writer, self._orders)
+        actions = self._stop(incident.id, planned.stop)
+        if incident.actor is not None and incident.actor.client is not None:
+            if len(self._clients) >= _CLIENTS:
+                self._clients.pop(next(iter(self._clients)))
+            self._clients[incident.id] = incident.actor.client.address
         record = {
             "id": incident.id,
             "actor": actor_record(incident.actor),
             "files": list(incident.files),
             "count": incident.count,
             "reason": incident.reason,
+            "acts": incident.acts,
         }
         self._log.row("incident", record)
         self._log.event("incident", **record)
-        self._record(incident.id, actions)
+        self._follow(incident.id, actions, planned.then)
 
-    def _freeze(self, incident: str, processes: list[Process]) -> None:
-        self._record(incident, self._stop(incident, processes))
+    def _take(self, incident: str, planned: Plan) -> None:
+        actions = self._stop(incident, planned.stop)
+        # A client that is cut off already, and whose last writes are only now being judged, is not cut again.
+        self._follow(incident, actions, planned.then if actions else ())
 
-    def _stop(self, incident: str, processes: list[Process]) -> list[Action]:
+    def _follow(self, incident: str, actions: list[Action], then: tuple[Measure, ...]) -> None:
+        for action in actions:
+            self._record(action, incident)
+            if self._holds is not None and action.in_force:
+                process = to_process(action.target)
+                self._holds.keep((process.pid, process.started))
+        for measure in then:
+            self._deeds.ask(incident, measure)
+
+    def _stop(self, incident: str, processes: tuple[Process, ...]) -> list[Action]:
         done: list[Action] = []
         for process in processes if self._holds is not None else ():
             key = (process.pid, process.started)
             if key in self._frozen or (incident, key) in self._tried:
                 continue
-            outcome = self._freezer.freeze(process)
+            outcome = self._freezer.do(of_process(process))
             now = time.time_ns()
-            expires = now + self._expiry_ns if outcome == FROZEN else None
-            if expires is not None:
-                self._frozen[key] = (process, incident, expires)
+            expires = now + self._expiry_ns if outcome.in_force else None
+            action = Action("freeze", of_process(process), outcome.words, outcome.in_force, now, expires)
+            if outcome.in_force:
+                self._keep(action, incident)
             else:
                 if len(self._tried) >= _TRIED:
                     self._tried.clear()
                 self._tried[incident, key] = None
-            done.append(Action("freeze", process, outcome, now, expires))
+            done.append(action)
         return done
 
-    def _record(self, incident: str, actions: list[Action]) -> None:
-        for action in actions:
-            body = action_body(incident, action.kind, action.process, action.outcome)
-            self._log.row("action", {**body, "expires_ns": action.expires_ns})
-            self._log.event("action", incident=incident, **_without_time(action))
-            if self._holds is not None and action.expires_ns is not None:
-                self._holds.keep((action.process.pid, action.process.started))
+    def _keep(self, action: Action, incident: str) -> None:
+        self._in_force[action.key] = (action, incident)
+        if action.kind == self._freezer.kind:
+            process = to_process(action.target)
+            self._frozen[process.pid, process.started] = action.key
+
+    def _undo(self, key: tuple[object, ...]) -> None:
+        action, incident = self._in_force.pop(key)
+        if action.kind == self._freezer.kind:
+            process = to_process(action.target)
+            del self._frozen[process.pid, process.started]
+        self._record(undo(action, self._actuators, time.time_ns()), incident)
+
+    def _record(self, action: Action, incident: str | None) -> None:
+        self._log.row("action", action.body(incident))
+        shown = {key: value for key, value in action.record().items() if key != "time"}
+        self._log.event("action", incident=incident, **shown)
 
 
 def new_id(time_ns: int) -> str:
     """An id for an incident that sorts by time and can be read out on the telephone: 20261123-1512-3f7a."""
     moment = datetime.fromtimestamp(time_ns // 10**9, UTC)
     return f"{moment:%Y%m%d-%H%M}-{secrets.token_hex(2)}"
-
-
-def _without_time(action: Action) -> dict[str, object]:
-    return {key: value for key, value in action.record().items() if key != "time"}
-
-
-def _shown(incident: str | None, body: dict[str, object]) -> dict[str, object]:
-    return {
-        "incident": incident,
-        "kind": body["action"],
-        "pid": body["pid"],
-        "executable": body["executable"],
-        "outcome": body["outcome"],
-        "expires": None,
-    }

@@ -8,14 +8,14 @@ from typing import Protocol
 
 from vigie.errors import Unreadable
 from vigie.journal import Known
-from vigie.model import Actor, Likeness
+from vigie.model import Actor, Client, Likeness, Process
 from vigie.sources.folder import FileBlob
 from vigie.watch.birth import same_inode
-from vigie.watch.detector import line_of
 from vigie.watch.events import Written
-from vigie.watch.hold import Holds, Key
+from vigie.watch.hold import Holds
 from vigie.watch.lanes import Job, stamp_of
 from vigie.watch.processes import Actors, Stat, stat_of
+from vigie.watch.responsible import Key, ProcessKey, chain_of, line_of
 from vigie.watch.scope import Scope
 
 _HEAD = 4096
@@ -38,6 +38,17 @@ class Past(Protocol):
         ...
 
 
+class Clients(Protocol):
+    """Who is behind a server process."""
+
+    def behind(self, process: Process) -> Client | None:
+        """The client that this process works for, from what is known at once; None if it serves nobody.
+
+        Called in the hot path: never waits for another program.
+        """
+        ...
+
+
 class Triage:
     """Decides about one event whether it matters, whether its writer must wait, and what the judge needs.
 
@@ -46,7 +57,8 @@ class Triage:
         past: to find the version before.
         holds: None when nothing may be stopped.
         glance: whether the first bytes of a file look random.
-        suspected: whether a process is to wait whatever it wrote.
+        suspected: whether an actor is to wait whatever it wrote.
+        clients: who is behind a server process.
     """
 
     def __init__(
@@ -56,10 +68,11 @@ class Triage:
         holds: Holds | None,
         glance: Callable[[bytes], bool],
         suspected: Callable[[Key], bool],
+        clients: Clients | None = None,
     ) -> None:
         self._scope, self._past, self._holds = scope, past, holds
         self._glance, self._suspected = glance, suspected
-        self._actors = Actors()
+        self._actors = Actors(clients.behind if clients else lambda _: None)
         self._own = os.getpid()
         self._kept: list[int] = []
         """Descriptors of our own databases, which may not be closed: that would give up our locks on them."""
@@ -126,7 +139,7 @@ class Triage:
         known = known or self._past.at(path) or self._by_inode(status, path, blob.fileno())
         before = known.likeness if known is not None else None
         actor: Actor | None = None
-        line: tuple[Key, ...] = ()
+        line: tuple[ProcessKey, ...] = ()
         if pid is not None and stat is not None:
             if before is not None and self._goes_on_badly(blob, before):
                 self._hold(pid, stat, event.pidfd)
@@ -136,7 +149,7 @@ class Triage:
                     self._holds.release((pid, stat.started))
                 return None
             line = line_of(actor)
-            if any(self._suspected(key) for key in line[1:]):
+            if any(self._suspected(key) for key, _ in chain_of(actor)):
                 self._hold(pid, stat, event.pidfd)
         return Job(path, stamp_of(status), before, blob, actor, line)
 

@@ -8,9 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from vigie.watch.hold import Holds, Key
+from vigie.watch.hold import Holds
 from vigie.watch.lanes import Job
 from vigie.watch.processes import stat_of
+from vigie.watch.responsible import ProcessKey as Key
 
 _AHEAD = 8
 """Files known before that a process may rewrite ahead of the judge; then it is held until they are judged.

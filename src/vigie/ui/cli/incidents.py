@@ -49,7 +49,7 @@ def _tell(out: Console, incident: Incident) -> None:
         *incident.files[:_NAMED],
         *([f"and {incident.count - _NAMED} more"] if incident.count > _NAMED else []),
     ]
-    done = [f"{a.kind} of {a.process.pid}: {a.outcome}{_until(a)}" for a in incident.actions]
+    done = [f"{a.words}: {a.outcome}{_until(a)}" for a in incident.actions]
     still = incident.phase is Phase.OPEN
     out.print(
         Text(incident.id, style="bold"),

@@ -6,6 +6,7 @@ from vigie.config import load, state_folder
 from vigie.errors import ExitCode
 from vigie.journal import Journal
 from vigie.ui.cli import shown
+from vigie.ui.cli.actuators import actuators
 from vigie.ui.cli.output import emit, options
 from vigie.watch.incidents import release
 
@@ -18,9 +19,9 @@ def command(incident: str, as_json: bool, state: str | None, settings: str | Non
 
     A running guard leaves these processes alone from then on.
     """
-    load(settings)
+    chosen = load(settings)
     with Journal(state_folder(state)) as journal:
-        done = release(journal, incident)
+        done = release(journal, incident, actuators(chosen))
     if as_json:
         for action in done:
             emit(action.record())
@@ -29,6 +30,5 @@ def command(incident: str, as_json: bool, state: str | None, settings: str | Non
         click.echo(f"{shown(incident)}: nothing to undo.")
     else:
         for action in done:
-            process = action.process
-            click.echo(f"{shown(process.executable)} (pid {process.pid}): {action.outcome}")
+            click.echo(f"{shown(action.words)}: {action.outcome}")
     return ExitCode.CLEAN
