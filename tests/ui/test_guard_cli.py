@@ -13,7 +13,7 @@ import pytest
 
 from vigie.journal import Journal
 from vigie.model import Process
-from vigie.ui.cli.guard import _steady, _tell
+from vigie.ui.cli.guard.tell import steady, tell
 from vigie.watch.actions import of_process
 from vigie.watch.freeze import FROZEN
 from vigie.watch.incidents import Action
@@ -248,7 +248,7 @@ def test_no_incidents_and_no_such_incident(tmp_path: Path) -> None:
 def test_every_event_has_a_line(
     event: dict[str, Any], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _tell({"time": "2026-11-23T15:00:00.000Z", **event})
+    tell({"time": "2026-11-23T15:00:00.000Z", **event})
     said = capsys.readouterr().out
     assert said.startswith("15:00:00")
     assert expected in said
@@ -307,7 +307,7 @@ def test_output_to_a_full_disk_is_tried_again(monkeypatch: pytest.MonkeyPatch) -
         said.append(event)
 
     monkeypatch.setattr(sys, "stdout", sys.stdout)
-    say = _steady(tell)
+    say = steady(tell)
     say({"event": "a"})
     say({"event": "b"})
     assert said == [{"event": "b"}]
@@ -319,5 +319,5 @@ def test_output_to_a_full_disk_is_tried_again(monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_is_lost_stands_on_lines_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     ready = {"event": "ready", "sensor": "x", "contain": False, "paths": ["/a"], "lost": ["this", "that"]}
-    _tell({"time": "2026-11-23T15:00:00.000Z", **ready})
+    tell({"time": "2026-11-23T15:00:00.000Z", **ready})
     assert capsys.readouterr().out.splitlines()[1:] == ["          lost: this", "          lost: that"]

@@ -28,6 +28,30 @@ class Overflow:
 Event = Written | Overflow
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A file was given another name, or moved."""
+
+    path: str
+    """Its new name."""
+    old: str
+    pid: int | None = None
+    pidfd: int | None = None
+    """As in `Written`; whoever takes the event closes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A file was deleted."""
+
+    path: str
+    pid: int | None = None
+    pidfd: int | None = None
+
+
+NameEvent = Moved | Removed | Overflow
+
+
 class Sensor(Protocol):
     """Where events come from."""
 
@@ -65,6 +89,31 @@ class Sensor(Protocol):
 
     def extend(self) -> list[str]:
         """Take in file systems mounted below the watched paths since; their mount points."""
+        ...
+
+    def close(self) -> None:
+        """Stop watching."""
+        ...
+
+
+class NameSensor(Protocol):
+    """Where changes of names come from; the files themselves are the `Sensor`'s."""
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """As of a `Sensor`."""
+        ...
+
+    def fileno(self) -> int:
+        """Readable (select) when events wait."""
+        ...
+
+    def read(self) -> list[NameEvent]:
+        """The next few events, at once; empty when none wait."""
+        ...
+
+    def extend(self) -> list[str]:
+        """As of a `Sensor`."""
         ...
 
     def close(self) -> None:

@@ -17,6 +17,8 @@ class Observation:
     """The version before, where one was known."""
     actor: Actor | None
     time_ns: int
+    digest: str = ""
+    """SHA-256 (hex) of what it holds, if it is new and small: the same note in many folders shows by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ def to_body(fact: Fact) -> dict[str, Any]:
         body["verdict"] = fact.verdict.state.value
         body["likeness"] = _likeness_body(fact.verdict.likeness)
         body["before"] = _likeness_body(fact.before)
+        if fact.digest:
+            body["digest"] = fact.digest
     elif isinstance(fact, Renamed):
         body["old"] = fact.old
     elif isinstance(fact, Touched):
@@ -84,7 +88,8 @@ def from_body(body: Mapping[str, Any]) -> Fact:
         match body["fact"]:
             case "observation":
                 verdict = Verdict(State(body["verdict"]), likeness=_likeness(body["likeness"]))
-                return Observation(path, verdict, _likeness(body["before"]), actor, time_ns)
+                before, digest = _likeness(body["before"]), str(body.get("digest", ""))
+                return Observation(path, verdict, before, actor, time_ns, digest)
             case "renamed":
                 return Renamed(path, str(body["old"]), actor, time_ns)
             case "deleted":

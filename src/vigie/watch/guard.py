@@ -18,7 +18,7 @@ from vigie.model import Entry, Likeness, Skipped, State, Verdict
 from vigie.watch.actions import Actuators
 from vigie.watch.deeds import Acted
 from vigie.watch.detector import Decision, Detector, Joined, Question
-from vigie.watch.events import Overflow, Sensor
+from vigie.watch.events import NameSensor, Overflow, Sensor
 from vigie.watch.facts import Fact, Observation, to_body
 from vigie.watch.freeze import Freezer
 from vigie.watch.ground import Ground
@@ -73,6 +73,8 @@ class Edges:
     """What is done about an incident; whether anybody may be stopped is `contain`."""
     actuators: Actuators = field(default_factory=dict)
     """What does it, besides the freezer."""
+    names: NameSensor | None = None
+    """Tells what is renamed and deleted; None where nothing can."""
     clients: Clients | None = None
     """Who is behind a server process; None where there is no file server."""
 
@@ -95,7 +97,7 @@ class Guard:
         contain: bool,
     ) -> None:
         state = journal.path.parent
-        self._sensor, self._scope = edges.sensor, scope
+        self._sensor, self._names, self._scope = edges.sensor, edges.names, scope
         self._contain = contain and edges.sensor.attribution
         self._journal = journal
         self._log = Log(journal, edges.emit)
@@ -144,9 +146,12 @@ class Guard:
             with selectors.DefaultSelector() as selector:
                 selector.register(self._sensor, selectors.EVENT_READ)
                 selector.register(self._results, selectors.EVENT_READ)
+                if self._names is not None:
+                    selector.register(self._names, selectors.EVENT_READ)
                 while not self._stopping:
                     selector.select(0 if len(self._results) else max(0.0, tick - time.monotonic()))
                     self._take_events()
+                    self._take_names()
                     self._results.calm()
                     for _ in range(_TAKES):
                         if (result := self._results.take()) is None:
@@ -192,6 +197,14 @@ class Guard:
                     if job is not None:
                         self._submit(job)
 
+    def _take_names(self) -> None:
+        for event in self._names.read() if self._names is not None else ():
+            if isinstance(event, Overflow):
+                self._overflow(event.reason)
+            elif (fact := self._triage.named(event, time.time_ns())) is not None:
+                for decision in self._see(fact):
+                    self._response.handle(decision)
+
     def _submit(self, job: Job) -> None:
         self._jobs += 1
         self._waiting.add(job)
@@ -207,7 +220,7 @@ class Guard:
         if isinstance(result, Judged):
             if not result.job.scanned:
                 self._jobs -= 1
-            self._judged(result.job, result.verdict)
+            self._judged(result)
             self._waiting.done(result.job)
         elif isinstance(result, Acted):
             self._response.done(result)
@@ -219,8 +232,9 @@ class Guard:
                 "baseline", files=result.files, judged=result.judged, seconds=round(result.seconds, 3)
             )
 
-    def _judged(self, job: Job, verdict: Verdict) -> None:
+    def _judged(self, result: Judged) -> None:
         """Tell the detector, act, and keep a record."""
+        job, verdict = result.job, result.verdict
         if verdict.state is State.SKIPPED or (job.scanned and job.stamp[4] >= self._seen_since_ns):
             return  # what was written since we watch comes as an event too, with its writer
         was = self._memory.was(job.path)
@@ -230,7 +244,7 @@ class Guard:
             before = job.before
             if was is State.ENCRYPTED:
                 before = Likeness(State.ENCRYPTED, None, job.stamp[2], 1.0, b"")
-            seen = Observation(job.path, verdict, before, job.actor, time.time_ns())
+            seen = Observation(job.path, verdict, before, job.actor, time.time_ns(), result.digest)
             decisions = [*self._see(seen), *self._look_up(self._detector.questions())]
             for decision in decisions:
                 incident = self._response.handle(decision)
@@ -304,6 +318,8 @@ class Guard:
             self._log.well(what) if problem is None else self._log.trouble(what, problem)
         if self._ground.changed():
             self._rescan()
+        if self._names is not None:
+            self._names.extend()
         if added := self._sensor.extend():
             self._log.row("guard", {"what": "mounted", "filesystems": added, "lost": list(self._sensor.lost)})
             self._log.event("mounted", filesystems=added, lost=list(self._sensor.lost))

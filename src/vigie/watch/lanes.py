@@ -5,6 +5,7 @@ lane judges large files, and reads the watched folders at the start and after ev
 changed since it was last judged is not read again.
 """
 
+import hashlib
 import os
 import threading
 import time
@@ -22,6 +23,9 @@ from vigie.watch.deeds import Acted
 
 QUICK = 8 * 1024 * 1024
 """Bytes up to which a file goes through the quick lane."""
+
+_SMALL = 32 * 1024
+"""Bytes up to which a new file may be somebody's note, and is compared with others."""
 
 _RESULTS = 2000
 """Results that wait before the slow lane pauses."""
@@ -70,6 +74,8 @@ class Judged:
 
     job: Job
     verdict: Verdict
+    digest: str = ""
+    """As in `Observation`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +117,9 @@ class Results:
         self.wake()
 
     def wake(self) -> None:
-        """Wake the guard up; safe in a signal handler."""
-        os.eventfd_write(self._wake, 1)
+        """Wake the guard up; safe in a signal handler. Nothing is woken after `close`."""
+        if (wake := self._wake) >= 0:
+            os.eventfd_write(wake, 1)
 
     def take(self) -> Result | None:
         """The next one, or None."""
@@ -128,7 +135,8 @@ class Results:
 
     def close(self) -> None:
         """Give the descriptor back."""
-        os.close(self._wake)
+        wake, self._wake = self._wake, -1
+        os.close(wake)
 
 
 Judge = Callable[[OpenBlob, str, Likeness | None], Verdict]
@@ -160,21 +168,31 @@ class QuickLane:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None and not self._stop.is_set():
-            self._results.put(Judged(job, self._verdict(job)))
+            self._results.put(self._judged(job))
 
-    def _verdict(self, job: Job) -> Verdict:
+    def _judged(self, job: Job) -> Judged:
         try:
             blob = job.open()
         except Unreadable as error:
-            return Verdict.skipped(error.reason)
+            return Judged(job, Verdict.skipped(error.reason))
         try:
-            return self._judge(blob, job.path, job.before)
+            verdict = self._judge(blob, job.path, job.before)
+            return Judged(job, verdict, _digest(blob) if job.before is None else "")
         except Unreadable as error:
-            return Verdict.skipped(error.reason)
+            return Judged(job, Verdict.skipped(error.reason))
         except Exception as error:  # noqa: BLE001 - one file that breaks the judge must not end the watch
-            return Verdict(State.UNKNOWN, evidence=(f"the judge failed: {error!r}",))
+            return Judged(job, Verdict(State.UNKNOWN, evidence=(f"the judge failed: {error!r}",)))
         finally:
             blob.close()
+
+
+def _digest(blob: OpenBlob) -> str:
+    """Of a small file.
+
+    Raises:
+        Unreadable: it cannot be read.
+    """
+    return hashlib.sha256(blob.at(0, blob.size)).hexdigest() if 0 < blob.size <= _SMALL else ""
 
 
 Walk = Callable[[], Iterator[Entry | Skipped]]

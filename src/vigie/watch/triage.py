@@ -11,7 +11,8 @@ from vigie.journal import Known
 from vigie.model import Actor, Client, Likeness, Process
 from vigie.sources.folder import FileBlob
 from vigie.watch.birth import same_inode
-from vigie.watch.events import Written
+from vigie.watch.events import Moved, Removed, Written
+from vigie.watch.facts import Deleted, Renamed
 from vigie.watch.hold import Holds
 from vigie.watch.lanes import Job, stamp_of
 from vigie.watch.processes import Actors, Stat, stat_of
@@ -101,6 +102,26 @@ class Triage:
             os.close(event.fd)
         if event.pidfd is not None:
             os.close(event.pidfd)
+
+    def named(self, event: Moved | Removed, time_ns: int) -> Renamed | Deleted | None:
+        """The fact that a change of a name makes, or None; its descriptor is seen to."""
+        try:
+            path = event.old if isinstance(event, Moved) else event.path
+            if event.pid == self._own or not self._scope.covers(path):
+                return None
+            actor = self._actor(event.pid)
+            if actor is not None and any(parent.pid == self._own for parent in actor.parents):
+                return None
+            if isinstance(event, Moved):
+                return Renamed(event.path, event.old, actor, time_ns)
+            return Deleted(event.path, actor, time_ns)
+        finally:
+            if event.pidfd is not None:
+                os.close(event.pidfd)
+
+    def _actor(self, pid: int | None) -> Actor | None:
+        stat = stat_of(pid) if pid is not None else None
+        return self._actors.of(pid, stat) if pid is not None and stat is not None else None
 
     def _take(self, event: Written) -> Job | None:
         path, pid = event.path, event.pid
