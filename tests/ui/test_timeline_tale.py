@@ -64,6 +64,12 @@ def test_when_it_began(
     assert sentence in told(tell(*moments), capsys)
 
 
+def test_what_came_encrypted_is_not_passed_over(capsys: pytest.CaptureFixture[str]) -> None:
+    out = told(tell({"/a": "i", "/old": "e"}, {"/a": "e"}), capsys)
+    assert "clean) and" in out
+    assert "1 file in the former came encrypted" in out
+
+
 def test_snapshots_are_told_apart_by_their_names(capsys: pytest.CaptureFixture[str]) -> None:
     """Folders of days begin alike: eight characters of them are no name."""
     table = told(tell({"/a": "i"}, {"/a": "e"}, {"/b": "s"}), capsys).splitlines()

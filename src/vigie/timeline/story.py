@@ -96,6 +96,11 @@ class Timeline:
     """What became of those that are gone, and which leftovers no backup has as documents."""
     notes: tuple[str, ...] = ()
 
+    @property
+    def already(self) -> int:
+        """Files of the last clean snapshot that came encrypted: what they were, no backup tells."""
+        return next((row.encrypted for row in self.rows if row.snapshot == self.last_clean), 0)
+
 
 class Story:
     """Told by calling `add` for each snapshot, oldest first, then `end`. Holds one `Document` a path."""

@@ -106,7 +106,11 @@ def _sentence(story: Timeline) -> str:
         return f"It is seen from {late}) on; what is older could not be read in full."
     if clean is None:
         return f"The oldest snapshot, of {late}), is hit already: it began before."
-    return f"It began between {when(clean.time_ns)} ({_id(clean)}, clean) and {late}, hit)."
+    told = f"It began between {when(clean.time_ns)} ({_id(clean)}, clean) and {late}, hit)."
+    if story.already:
+        files = output.counted(story.already, "file")
+        told += f" {files} in the former came encrypted, when first backed up: no backup has them otherwise."
+    return told
 
 
 def _id(snapshot: Snapshot) -> str:

@@ -79,7 +79,8 @@ def _sentence(timeline: Timeline, language: Language) -> str:
     late = {"hit": dated(language, hit.time_ns), "hit_id": _id(hit)}
     if clean is not None:
         early = {"clean": dated(language, clean.time_ns), "clean_id": _id(clean)}
-        return language.say("began", **late, **early)
+        already = language.count("already", timeline.already) if timeline.already else ""
+        return f"{language.say('began', **late, **early)} {already}".rstrip()
     return language.say("began_before" if timeline.rows[0].snapshot == hit else "began_later", **late)
 
 

@@ -13,6 +13,10 @@ FRENCH: Mapping[str, str] = {
     "unseen": "Aucune attaque visible",
     "began": "Elle a commencé entre le {clean} (sauvegarde {clean_id}, saine) et le {hit} (sauvegarde "
     "{hit_id}, touchée).",
+    "already.one": "{n} fichier de la première était déjà chiffré à sa première sauvegarde : aucune "
+    "sauvegarde ne l’a autrement.",
+    "already.many": "{n} fichiers de la première étaient déjà chiffrés à leur première sauvegarde : aucune "
+    "sauvegarde ne les a autrement.",
     "began_later": "Elle se voit à partir du {hit} (sauvegarde {hit_id}) ; ce qui précède n’a pas pu être "
     "lu en entier.",
     "began_before": "La plus ancienne sauvegarde, du {hit} ({hit_id}), est déjà touchée : elle a commencé "
@@ -147,6 +151,9 @@ ENGLISH: Mapping[str, str] = {
     "seen": "An attack is visible",
     "unseen": "No attack is visible",
     "began": "It began between {clean} (backup {clean_id}, clean) and {hit} (backup {hit_id}, hit).",
+    "already.one": "{n} file of the former came encrypted, when first backed up: no backup has it otherwise.",
+    "already.many": "{n} files of the former came encrypted, when first backed up: no backup has them "
+    "otherwise.",
     "began_later": "It is seen from {hit} (backup {hit_id}) on; what is older could not be read in full.",
     "began_before": "The oldest backup, of {hit} ({hit_id}), is hit already: it began before.",
     "nothing": "Nothing is encrypted in any backup.",
