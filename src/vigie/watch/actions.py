@@ -14,7 +14,7 @@ Target = Mapping[str, str | int]
 """What a measure is taken against, as the journal keeps it: `{"pid", "started", "executable"}`,
 `{"address"}`, `{"share"}`, `{"mount"}`, `{"command"}`, or empty."""
 
-FIELDS = ("pid", "started", "executable", "address", "share", "mount", "command", "repository")
+FIELDS = ("pid", "started", "executable", "address", "share", "mount", "command", "repository", "cgroup")
 """Every key a target may have."""
 
 

@@ -16,6 +16,8 @@ class Written:
     """Who closed it; None where the sensor cannot tell."""
     pidfd: int | None = None
     """That very process (never one that got its pid later), where the kernel gives it."""
+    gone: bool = False
+    """It had ended when the event was read: whoever has that pid now did not write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Moved:
     pid: int | None = None
     pidfd: int | None = None
     """As in `Written`; whoever takes the event closes it."""
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Removed:
     path: str
     pid: int | None = None
     pidfd: int | None = None
+    gone: bool = False
 
 
 NameEvent = Moved | Removed | Overflow

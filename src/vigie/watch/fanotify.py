@@ -6,37 +6,17 @@ the guard thousands of times, each time on a file that is half done. Writes thro
 close is reported when the last mapping goes (the kernel reports it when it lets go of the open file).
 """
 
-import ctypes
 import errno
 import os
-import struct
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from vigie.errors import NotPermitted, VigieError
+from vigie.watch import fanotify_abi as abi
 from vigie.watch.events import Event, Overflow, Written
-from vigie.watch.mounts import mounts_of
+from vigie.watch.mounts import Mount, Mounts
 
-# Flags: fanotify_init(2).
-FAN_CLOEXEC = 0x1
-FAN_NONBLOCK = 0x2
-FAN_CLASS_NOTIF = 0x0
-FAN_UNLIMITED_QUEUE = 0x10
-FAN_UNLIMITED_MARKS = 0x20
-FAN_REPORT_PIDFD = 0x80  # Linux 5.15
-# Flags and mask: fanotify_mark(2).
-FAN_MARK_ADD = 0x1
-FAN_MARK_FILESYSTEM = 0x100  # Linux 4.20
-FAN_MARK_IGNORED_MASK = 0x20
-FAN_MARK_IGNORED_SURV_MODIFY = 0x40
-FAN_CLOSE_WRITE = 0x8
-FAN_Q_OVERFLOW = 0x4000
-# Structures: fanotify(7), "Reading fanotify events".
-_METADATA = struct.Struct("=IBBHQii")  # event_len, vers, reserved, metadata_len, mask, fd, pid
-_VERSION = 3
-_INFO = struct.Struct("=BBHi")  # info_type, pad, len, and the pidfd of fanotify_event_info_pidfd
-_INFO_TYPE_PIDFD = 4
-_NONE = -1
-"""FAN_NOFD, FAN_NOPIDFD; FAN_EPIDFD is -2."""
+_NOT = "not watched: "
 
 _BUFFER = 512
 """Bytes read at once: 16 events. Reading more would delay what is done about the first one."""
@@ -57,25 +37,24 @@ class Fanotify:
     attribution = True
 
     def __init__(self, roots: Sequence[str]) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._roots = tuple(roots)
-        self._points: dict[str, str] = {}
-        self._fd = self._open()
+        self._fd = _open()
+        self._mounts = Mounts(roots, self._mark)
         self.extend()
         if not self.filesystems:
-            self.close()
             reasons = "; ".join(self.lost) or "no mounted file system found"
+            self.close()
             raise VigieError("fanotify", reasons, "Use --sensor watchfiles, which says what is lost.")
 
     @property
     def lost(self) -> tuple[str, ...]:
         """File systems that cannot be watched, or only for what this machine writes."""
-        return tuple(problem for problem in self._points.values() if problem)
+        return tuple(problem for problem in self._mounts.problems.values() if problem)
 
     @property
     def filesystems(self) -> tuple[str, ...]:
         """Mount points that are watched."""
-        return tuple(p for p, problem in self._points.items() if not problem.startswith("not watched"))
+        problems = self._mounts.problems.items()
+        return tuple(point for point, problem in problems if not problem.startswith(_NOT))
 
     def fileno(self) -> int:
         """Readable when events wait."""
@@ -83,19 +62,7 @@ class Fanotify:
 
     def extend(self) -> list[str]:
         """Mark the file systems at and below the roots that are not marked yet."""
-        added = []
-        mounts = mounts_of(self._roots)
-        for gone in self._points.keys() - {mount.point for mount in mounts}:
-            del self._points[gone]
-        for mount in mounts:
-            if mount.point in self._points:
-                continue
-            problem = self._mark(mount.point)
-            if not problem and mount.remote:
-                problem = f"{mount.point} ({mount.kind}): what other machines write there is not seen"
-            self._points[mount.point] = problem
-            added.append(mount.point)
-        return added
+        return self._mounts.extend()
 
     def ignore(self, folder: str) -> None:
         """Have no events for the files that are in a folder now.
@@ -103,11 +70,11 @@ class Fanotify:
         Each event opens its file in this process; and closing any descriptor of a file gives up all locks
         that this process has on it (fcntl(2), "Record locks"): rows of our own SQLite files would be lost.
         """
-        flags = FAN_MARK_ADD | FAN_MARK_IGNORED_MASK | FAN_MARK_IGNORED_SURV_MODIFY
-        for entry in os.scandir(folder):
-            self._libc.fanotify_mark(
-                self._fd, ctypes.c_uint(flags), ctypes.c_uint64(FAN_CLOSE_WRITE), -1, os.fsencode(entry.path)
-            )
+        flags = abi.FAN_MARK_IGNORED_MASK | abi.FAN_MARK_IGNORED_SURV_MODIFY
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                with suppress(OSError):  # gone already
+                    abi.mark(self._fd, flags, abi.FAN_CLOSE_WRITE, entry.path)
 
     def read(self) -> list[Event]:
         """The next events, at most 16."""
@@ -122,13 +89,15 @@ class Fanotify:
             return []
         events: list[Event] = []
         for mask, fd, pid, pidfd in parse(data):
-            if mask & FAN_Q_OVERFLOW:
+            if mask & abi.FAN_Q_OVERFLOW:
                 events.append(Overflow("the kernel's queue of events ran over"))
             elif fd >= 0:
                 path = os.readlink(f"/proc/self/fd/{fd}")
                 if path.endswith(" (deleted)") and os.fstat(fd).st_nlink == 0:
                     path = path.removesuffix(" (deleted)")
-                events.append(Written(path, fd, pid, pidfd if pidfd >= 0 else None))
+                events.append(
+                    Written(path, fd, pid, pidfd if pidfd >= 0 else None, gone=pidfd == abi.FAN_NOPIDFD)
+                )
         return events
 
     def close(self) -> None:
@@ -136,48 +105,42 @@ class Fanotify:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+            self._mounts.close()
 
-    def _open(self) -> int:
-        base = FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS
-        for flags in (base | FAN_REPORT_PIDFD, base):
-            fd = int(self._libc.fanotify_init(ctypes.c_uint(flags), ctypes.c_uint(_OPEN)))
-            if fd >= 0:
-                return fd
-            if ctypes.get_errno() != errno.EINVAL:  # EINVAL: a flag that this kernel does not know
+    def _mark(self, mount: Mount) -> str:
+        """Watch one file system; what is wrong with that, in words."""
+        try:
+            abi.mark(self._fd, abi.FAN_MARK_FILESYSTEM, abi.FAN_CLOSE_WRITE, mount.point)
+        except OSError as error:
+            return f"{_NOT}{mount.point}: {(error.strerror or '').lower()}"
+        if mount.remote:
+            return f"{mount.point} ({mount.kind}): what other machines write there is not seen"
+        return ""
+
+
+def _open() -> int:
+    for flags in (abi.FAN_REPORT_PIDFD, 0):
+        try:
+            return abi.init(flags, _OPEN)
+        except OSError as error:
+            problem = error
+            if error.errno != errno.EINVAL:  # EINVAL: a flag that this kernel does not know
                 break
-        code = ctypes.get_errno()
-        if code == errno.EPERM:
-            remedy = "Run as root (CAP_SYS_ADMIN), or use --sensor watchfiles, which says what is lost."
-            raise NotPermitted("fanotify", "it is for root only", remedy)
-        raise VigieError("fanotify", os.strerror(code), "Use --sensor watchfiles, which says what is lost.")
-
-    def _mark(self, point: str) -> str:
-        """Watch one file system; what went wrong, in words."""
-        flags = FAN_MARK_ADD | FAN_MARK_FILESYSTEM
-        done = self._libc.fanotify_mark(
-            self._fd, ctypes.c_uint(flags), ctypes.c_uint64(FAN_CLOSE_WRITE), -1, os.fsencode(point)
-        )
-        if done == 0:
-            return ""
-        return f"not watched: {point}: {os.strerror(ctypes.get_errno()).lower()}"
+    if problem.errno == errno.EPERM:
+        remedy = "Run as root (CAP_SYS_ADMIN), or use --sensor watchfiles, which says what is lost."
+        raise NotPermitted("fanotify", "it is for root only", remedy)
+    words = problem.strerror or str(problem)
+    raise VigieError("fanotify", words, "Use --sensor watchfiles, which says what is lost.")
 
 
 def parse(data: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Mask, descriptor, pid and pidfd (below 0: none) of each event in what was read."""
-    offset = 0
-    while offset + _METADATA.size <= len(data):
-        length, version, _, header, mask, fd, pid = _METADATA.unpack_from(data, offset)
-        end = offset + length
-        if version != _VERSION or length < _METADATA.size or end > len(data):
-            # Not ours to guess at: the kernel speaks another language than the headers promise.
-            yield FAN_Q_OVERFLOW, _NONE, 0, _NONE
-            return
-        pidfd = _NONE
-        at = offset + max(header, _METADATA.size)
-        while at + _INFO.size <= end:
-            kind, _, size, value = _INFO.unpack_from(data, at)
-            if kind == _INFO_TYPE_PIDFD:
-                pidfd = value
-            at += max(size, _INFO.size)
+    """Mask, descriptor, pid and pidfd of each event in what was read.
+
+    A pidfd of FAN_NOPIDFD means that the process is gone, FAN_EPIDFD that nothing is known of it.
+    """
+    for mask, fd, pid, at, end in abi.events(data):
+        pidfd = abi.FAN_EPIDFD
+        for kind, begin, stop in abi.infos(data, at, end):
+            if kind == abi.INFO_PIDFD:
+                pidfd = abi.pidfd_in(data, begin, stop)
         yield mask, fd, pid, pidfd
-        offset = end

@@ -8,6 +8,7 @@ attack cannot run ahead of the judge, and everybody else loses a millisecond or 
 
 import selectors
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +19,7 @@ from vigie.model import Entry, Likeness, Skipped, State, Verdict
 from vigie.watch.actions import Actuators
 from vigie.watch.deeds import Acted
 from vigie.watch.detector import Decision, Detector, Joined, Question
-from vigie.watch.events import NameSensor, Overflow, Sensor
+from vigie.watch.events import Event, NameSensor, Overflow, Sensor, Written
 from vigie.watch.facts import Fact, Observation, to_body
 from vigie.watch.freeze import Freezer
 from vigie.watch.ground import Ground
@@ -49,8 +50,8 @@ _PATIENCE = 0.1
 """Seconds to wait for another process that holds journal or baseline; what is to be written waits instead."""
 _TICK = 1.0
 """Seconds between two rounds of housekeeping."""
-_READS, _TAKES = 8, 16
-"""Reads of the sensor, and results, taken in one turn of the loop: neither may crowd out the other."""
+_EVENTS, _TAKES = 128, 16
+"""Events of the sensor, and results, taken in one turn of the loop: neither may crowd out the other."""
 _OPEN_JOBS = 1024
 """Jobs that keep their descriptor; those behind are opened by path when their turn comes."""
 _JOBS = 200_000
@@ -123,6 +124,8 @@ class Guard:
         self._sensor.ignore(scope.state)
         self._seen_since_ns = time.time_ns()
         """From when on every write came as an event: the sensor watches already."""
+        self._events: deque[Event] = deque()
+        """Read, and looked at once, but not taken yet."""
         self._jobs = 0
         self._lost_jobs = False
         self._stopping = False
@@ -149,11 +152,13 @@ class Guard:
                 if self._names is not None:
                     selector.register(self._names, selectors.EVENT_READ)
                 while not self._stopping:
-                    selector.select(0 if len(self._results) else max(0.0, tick - time.monotonic()))
+                    waits = self._events or len(self._results)
+                    selector.select(0 if waits else max(0.0, tick - time.monotonic()))
                     self._take_events()
                     self._take_names()
                     self._results.calm()
                     for _ in range(_TAKES):
+                        self._look_ahead()
                         if (result := self._results.take()) is None:
                             break
                         self._take_result(result)
@@ -178,24 +183,38 @@ class Guard:
         self._log.event("ready", **record)
 
     def _take_events(self) -> None:
-        for _ in range(_READS):
-            if not (events := self._sensor.read()):
+        taken = 0
+        while self._look_ahead() and taken < _EVENTS:
+            self._take_event(self._events.popleft())
+            taken += 1
+
+    def _look_ahead(self) -> bool:
+        """Read what is there: whoever wrote it stands still before the first of it is looked at properly.
+
+        Called before anything that takes its time, so that nobody runs on meanwhile. Whether events wait.
+        """
+        while len(self._events) < _EVENTS and (more := self._sensor.read()):
+            for event in more:
+                if isinstance(event, Written):
+                    self._triage.at_once(event)
+            self._events += more
+        return bool(self._events)
+
+    def _take_event(self, event: Event) -> None:
+        if isinstance(event, Overflow):
+            self._overflow(event.reason)
+        elif self._jobs >= _JOBS:
+            self._triage.drop(event)
+            self._lost_jobs = True
+        else:
+            try:
+                job = self._triage.take(event)
+            except VigieError as error:
+                self._log.trouble("baseline", error)
+                self._lost_jobs = True
                 return
-            for event in events:
-                if isinstance(event, Overflow):
-                    self._overflow(event.reason)
-                elif self._jobs >= _JOBS:
-                    self._triage.drop(event)
-                    self._lost_jobs = True
-                else:
-                    try:
-                        job = self._triage.take(event)
-                    except VigieError as error:
-                        self._log.trouble("baseline", error)
-                        self._lost_jobs = True
-                        continue
-                    if job is not None:
-                        self._submit(job)
+            if job is not None:
+                self._submit(job)
 
     def _take_names(self) -> None:
         for event in self._names.read() if self._names is not None else ():

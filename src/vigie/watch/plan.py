@@ -2,7 +2,7 @@
 
 | who | at once, in the guard's loop | then, one after the other, elsewhere |
 |---|---|---|
-| a process | freeze it, its children, and the writer | what `[guard]` orders |
+| a process | freeze the writer, it, the program that forked it, and all that these started (`family`) | what `[guard]` orders |
 | an SMB client | freeze its smbd | deny its address, cut it, let its smbd go on; then as above |
 | nobody known | | the last resort, if one is set; then as above |
 
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from vigie.model import Process
 from vigie.watch.actions import Measure
 from vigie.watch.detector import Incident
+from vigie.watch.family import program_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def plan(incident: Incident, writer: Process | None, orders: Orders) -> Plan:
     stop = tuple(dict.fromkeys(p for p in (writer, actor.process) if p is not None))
     if actor.client is not None:
         return Plan(stop, cut(actor.client.address) + orders.always)
-    return Plan(stop, orders.always)
+    return Plan(tuple(dict.fromkeys((*stop, program_of(actor)))), orders.always)
 
 
 def again(writer: Process | None, address: str | None, orders: Orders) -> Plan:

@@ -13,14 +13,17 @@ from vigie.config import GuardSettings
 from vigie.errors import VigieError
 from vigie.journal import Journal, Row
 from vigie.model import Process
-from vigie.watch.actions import Actuators, Measure, of_process, to_process
+from vigie.watch.actions import Actuators, Measure, Outcome, Target, of_process, to_process
 from vigie.watch.deeds import Acted, Deeds
 from vigie.watch.detector import Decision, Detector, Opened
+from vigie.watch.family import take_family
 from vigie.watch.freeze import Freezer
+from vigie.watch.freeze_group import GroupFreezer
 from vigie.watch.hold import Holds, repair
 from vigie.watch.incidents import KINDS, Action, Phase, incidents, undo
 from vigie.watch.log import Log, actor_record
 from vigie.watch.plan import Orders, Plan, again, plan
+from vigie.watch.processes import Stat, executable_of
 from vigie.watch.responsible import ProcessKey
 
 _TRIED = 4096
@@ -48,7 +51,8 @@ class Response:
         self._journal, self._log, self._freezer = journal, log, freezer
         self._holds, self._detector = holds, detector
         self._orders = orders
-        self._actuators = {**actuators, freezer.kind: freezer}
+        self._groups = GroupFreezer(freezer)
+        self._actuators = {**actuators, freezer.kind: freezer, self._groups.kind: self._groups}
         self._deeds = Deeds(self._actuators, tell)
         self._in_force: dict[tuple[object, ...], tuple[Action, str]] = {}
         """Every action in force, and its incident."""
@@ -158,11 +162,12 @@ class Response:
         incident = decision.incident
         self.opened += incident.acts
         planned = plan(incident, decision.writer, self._orders)
-        actions = self._stop(incident.id, planned.stop)
-        if incident.actor is not None and incident.actor.client is not None:
+        behind = incident.actor.client if incident.actor is not None else None
+        actions = self._stop(incident.id, planned.stop, families=behind is None)
+        if behind is not None:
             if len(self._clients) >= _CLIENTS:
                 self._clients.pop(next(iter(self._clients)))
-            self._clients[incident.id] = incident.actor.client.address
+            self._clients[incident.id] = behind.address
         record = {
             "id": incident.id,
             "actor": actor_record(incident.actor),
@@ -176,37 +181,58 @@ class Response:
         self._follow(incident.id, actions, planned.then)
 
     def _take(self, incident: str, planned: Plan) -> None:
-        actions = self._stop(incident, planned.stop)
+        actions = self._stop(incident, planned.stop, families=incident not in self._clients)
         # A client that is cut off already, and whose last writes are only now being judged, is not cut again.
         self._follow(incident, actions, planned.then if actions else ())
 
     def _follow(self, incident: str, actions: list[Action], then: tuple[Measure, ...]) -> None:
         for action in actions:
             self._record(action, incident)
-            if self._holds is not None and action.in_force:
+            if self._holds is not None and action.in_force and action.kind == self._freezer.kind:
                 process = to_process(action.target)
                 self._holds.keep((process.pid, process.started))
         for measure in then:
             self._deeds.ask(incident, measure)
 
-    def _stop(self, incident: str, processes: tuple[Process, ...]) -> list[Action]:
+    def _stop(self, incident: str, processes: tuple[Process, ...], *, families: bool) -> list[Action]:
+        """Freeze these and, with `families`, all that belongs to them."""
         done: list[Action] = []
         for process in processes if self._holds is not None else ():
-            key = (process.pid, process.started)
-            if key in self._frozen or (incident, key) in self._tried:
-                continue
-            outcome = self._freezer.do(of_process(process))
-            now = time.time_ns()
-            expires = now + self._expiry_ns if outcome.in_force else None
-            action = Action("freeze", of_process(process), outcome.words, outcome.in_force, now, expires)
-            if outcome.in_force:
-                self._keep(action, incident)
-            else:
-                if len(self._tried) >= _TRIED:
-                    self._tried.clear()
-                self._tried[incident, key] = None
-            done.append(action)
+            self._freeze(incident, process, done)
+        for process in [to_process(action.target) for action in done if families and action.in_force]:
+            if not take_family(process.pid, lambda pid, stat: self._freeze(incident, _named(pid, stat), done)):
+                done.append(self._freeze_group(incident, process.pid))
         return done
+
+    def _freeze(self, incident: str, process: Process, done: list[Action]) -> bool:
+        """Whether it stands still."""
+        key = (process.pid, process.started)
+        if key in self._frozen or (incident, key) in self._tried:
+            return key in self._frozen
+        outcome = self._freezer.do(of_process(process))
+        now = time.time_ns()
+        expires = now + self._expiry_ns if outcome.in_force else None
+        action = Action("freeze", of_process(process), outcome.words, outcome.in_force, now, expires)
+        if outcome.in_force:
+            self._keep(action, incident)
+        else:
+            if len(self._tried) >= _TRIED:
+                self._tried.clear()
+            self._tried[incident, key] = None
+        done.append(action)
+        return outcome.in_force
+
+    def _freeze_group(self, incident: str, root: int) -> Action:
+        """What is left of a family that is too large, or forks faster than it is frozen."""
+        found = self._groups.group_of(root)
+        target: Target = {} if isinstance(found, str) else found
+        outcome = Outcome(False, found, False) if isinstance(found, str) else self._groups.do(target)
+        now = time.time_ns()
+        expires = now + self._expiry_ns if outcome.in_force else None
+        action = Action(self._groups.kind, target, outcome.words, outcome.in_force, now, expires)
+        if outcome.in_force:
+            self._keep(action, incident)
+        return action
 
     def _keep(self, action: Action, incident: str) -> None:
         self._in_force[action.key] = (action, incident)
@@ -225,6 +251,10 @@ class Response:
         self._log.row("action", action.body(incident))
         shown = {key: value for key, value in action.record().items() if key != "time"}
         self._log.event("action", incident=incident, **shown)
+
+
+def _named(pid: int, stat: Stat) -> Process:
+    return Process(pid, stat.started, executable_of(pid, stat.name))
 
 
 def new_id(time_ns: int) -> str:

@@ -11,6 +11,7 @@ from vigie.journal import Known
 from vigie.model import Actor, Client, Likeness, Process
 from vigie.sources.folder import FileBlob
 from vigie.watch.birth import same_inode
+from vigie.watch.encoded import looks_encoded
 from vigie.watch.events import Moved, Removed, Written
 from vigie.watch.facts import Deleted, Renamed
 from vigie.watch.hold import Holds
@@ -81,6 +82,22 @@ class Triage:
             self._actors.of(
                 self._own, stat
             )  # loads what looks up users: the first event must not wait for it
+
+    def at_once(self, event: Written) -> None:
+        """Make the writer wait, if what it wrote begins badly; the event is left as it is, for `take`.
+
+        A look at each of the events that wait, before any of them is taken: of four processes that share an
+        attack, three must not run on while it is found out who started the first.
+        """
+        pid = event.pid
+        if self._holds is None or pid is None or pid == self._own or not self._scope.covers(event.path):
+            return
+        stat = stat_of(pid)
+        if stat is None or (pid, stat.started) in self._holds:
+            return
+        with suppress(OSError):  # no regular file: nothing is read of it
+            if self._suspected((pid, stat.started)) or self._looks_bad(os.pread(event.fd, _HEAD, 0)):
+                self._hold(pid, stat, event.pidfd)
 
     def take(self, event: Written) -> Job | None:
         """The job an event makes, or None; every descriptor of the event is seen to.
@@ -181,8 +198,11 @@ class Triage:
     def _begins_badly(self, key: Key, blob: FileBlob) -> bool:
         """Whether whoever wrote it must wait, from what is known at once."""
         with suppress(Unreadable):
-            return self._suspected(key) or self._glance(blob.at(0, _HEAD))
+            return self._suspected(key) or self._looks_bad(blob.at(0, _HEAD))
         return False
+
+    def _looks_bad(self, head: bytes) -> bool:
+        return self._glance(head) or looks_encoded(head)
 
     def _goes_on_badly(self, blob: FileBlob, before: Likeness) -> bool:
         """Whether a file that held little random has some in its middle or at its end."""

@@ -3,9 +3,11 @@
 from vigie.config import Settings
 from vigie.watch.actions import Actuator
 from vigie.watch.freeze import Freezer
+from vigie.watch.freeze_group import GroupFreezer
 
 
 def actuators(settings: Settings) -> dict[str, Actuator]:
     """By kind; the freezer too, since `vigie release` has no guard."""
-    found: list[Actuator] = [Freezer(settings.guard.never_freeze)]
+    freezer = Freezer(settings.guard.never_freeze)
+    found: list[Actuator] = [freezer, GroupFreezer(freezer)]
     return {actuator.kind: actuator for actuator in found}
