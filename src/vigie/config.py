@@ -9,10 +9,19 @@ import os
 import re
 import tomllib
 from collections import Counter
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from vigie.errors import BadSettings, NoSuchTarget
 
@@ -90,6 +99,32 @@ class VaultSettings(_Section):
     """What is kept when snapshots are forgotten."""
 
 
+def _network(text: str) -> str:
+    ip_network(text, strict=False)
+    return text
+
+
+class SambaSettings(_Section):
+    """`[guard.samba]`: how SMB clients are named and cut off."""
+
+    ports: tuple[Annotated[int, Field(gt=0, lt=65536)], ...] = (139, 445)
+    """Where Samba listens."""
+    never_cut: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    """Addresses and networks (`192.0.2.7`, `192.0.2.0/28`) that are never cut off, only told of: terminal
+    servers, gateways behind which many work, machines that keep backups."""
+    config: str = ""
+    """The smb.conf that smbstatus and smbcontrol are to use; empty means Samba's own."""
+
+
+class LastResortSettings(_Section):
+    """`[guard.last_resort]`: what is done with `--contain` where files are destroyed and nobody can be named."""
+
+    close_shares: tuple[str, ...] = ()
+    """Samba shares whose connections are ended; clients connect again by themselves."""
+    read_only: tuple[str, ...] = ()
+    """Mount points that are made read-only."""
+
+
 class GuardSettings(_Section):
     """`[guard]`: what is watched and when it acts."""
 
@@ -103,6 +138,10 @@ class GuardSettings(_Section):
     """Executables (shell patterns) that are never frozen, besides pid 1, Vigie itself and restic."""
     release_after: Annotated[float, Field(gt=0)] = 86400.0
     """Seconds after which a frozen process is released by itself; every action expires."""
+    samba: SambaSettings = SambaSettings()
+    """How SMB clients are named and cut off."""
+    last_resort: LastResortSettings = LastResortSettings()
+    """What is done where nobody can be named."""
 
 
 class OrderSettings(_Section):

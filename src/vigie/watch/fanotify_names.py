@@ -152,8 +152,8 @@ class Names:
             self._pairs[change.pid] = path
             if len(self._pairs) > _PAIRS:
                 self._pairs.popitem(last=False)
-        if change.mask & abi.FAN_DELETE and not found:
-            found += self._removed(change, path)
+        if change.mask & abi.FAN_DELETE:  # a pidfd is handed over once
+            found += self._removed(replace(change, pidfd=abi.FAN_EPIDFD) if found else change, path)
         return found
 
     def _moved(self, change: Change, old: str, new: str | None) -> list[NameEvent]:

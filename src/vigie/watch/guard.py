@@ -39,6 +39,7 @@ from vigie.watch.lanes import (
 from vigie.watch.log import Emit, Log, actor_record, process_record
 from vigie.watch.memory import Memory
 from vigie.watch.plan import Orders
+from vigie.watch.processes import Births
 from vigie.watch.response import Response, new_id
 from vigie.watch.responsible import Key
 from vigie.watch.rules import Rule
@@ -78,6 +79,10 @@ class Edges:
     """Tells what is renamed and deleted; None where nothing can."""
     clients: Clients | None = None
     """Who is behind a server process; None where there is no file server."""
+    births: Births | None = None
+    """Tells who started a process that has ended; None where nothing can."""
+    lost: tuple[str, ...] = ()
+    """What cannot be seen here besides what the sensors say of themselves."""
 
 
 class Guard:
@@ -99,6 +104,7 @@ class Guard:
     ) -> None:
         state = journal.path.parent
         self._sensor, self._names, self._scope = edges.sensor, edges.names, scope
+        self._births, self._lost = edges.births, edges.lost
         self._contain = contain and edges.sensor.attribution
         self._journal = journal
         self._log = Log(journal, edges.emit)
@@ -118,7 +124,9 @@ class Guard:
             edges.actuators,
             self._results.put,
         )
-        self._triage = Triage(scope, self._memory, holds, edges.glance, self._suspected, edges.clients)
+        self._triage = Triage(
+            scope, self._memory, holds, edges.glance, self._suspected, edges.clients, edges.births
+        )
         self._waiting = Waiting(holds, self._response.holds_back, self._take_events)
         self._ground = Ground(scope.roots, str(journal.path))
         self._sensor.ignore(scope.state)
@@ -175,7 +183,7 @@ class Guard:
             "sensor": sensor.name,
             "attribution": sensor.attribution,
             "contain": self._contain,
-            "lost": list(sensor.lost),
+            "lost": [*sensor.lost, *(self._names.lost if self._names else ()), *self._lost],
             "paths": list(self._scope.roots),
             "filesystems": list(sensor.filesystems),
         }
@@ -339,6 +347,8 @@ class Guard:
             self._rescan()
         if self._names is not None:
             self._names.extend()
+        if self._births is not None:
+            self._births.catch_up()
         if added := self._sensor.extend():
             self._log.row("guard", {"what": "mounted", "filesystems": added, "lost": list(self._sensor.lost)})
             self._log.event("mounted", filesystems=added, lost=list(self._sensor.lost))

@@ -3,13 +3,15 @@
 | who | at once, in the guard's loop | then, one after the other, elsewhere |
 |---|---|---|
 | a process | freeze the writer, it, the program that forked it, and all that these started (`family`) | what `[guard]` orders |
-| an SMB client | freeze its smbd | deny its address, cut it, let its smbd go on; then as above |
+| an SMB client | freeze its smbd | deny its address, ask Samba who it is, cut it, let its smbd go on; as above |
+| one that is never cut | | ask Samba who it is; then as above |
 | nobody known | | the last resort, if one is set; then as above |
 
 Denying comes before cutting: a client reconnects by itself. A frozen smbd may keep files locked that others
 need, so it goes on as soon as its client is cut off; where cutting fails, it stays frozen until that expires.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vigie.model import Process
@@ -38,11 +40,14 @@ class Orders:
     """Where nobody can be named: close a share, make a mount read-only."""
     always: tuple[Measure, ...] = ()
     """After each incident that acts: seal the vault, own commands."""
+    spares: Callable[[str], bool] = lambda _: False
+    """Whether the client of an address is never cut off, only told of."""
 
 
 def cut(address: str) -> tuple[Measure, ...]:
     """How an SMB client is cut off."""
-    return (Measure("deny-address", {"address": address}), Measure("kill-client", {"address": address}))
+    target = {"address": address}
+    return (Measure("deny-address", target), Measure("identify", target), Measure("kill-client", target))
 
 
 def plan(incident: Incident, writer: Process | None, orders: Orders) -> Plan:
@@ -54,6 +59,8 @@ def plan(incident: Incident, writer: Process | None, orders: Orders) -> Plan:
     actor = incident.actor
     if actor is None:
         return Plan(then=orders.last_resort + orders.always)
+    if actor.client is not None and orders.spares(actor.client.address):
+        return Plan(then=(Measure("identify", {"address": actor.client.address}), *orders.always))
     stop = tuple(dict.fromkeys(p for p in (writer, actor.process) if p is not None))
     if actor.client is not None:
         return Plan(stop, cut(actor.client.address) + orders.always)
@@ -62,6 +69,6 @@ def plan(incident: Incident, writer: Process | None, orders: Orders) -> Plan:
 
 def again(writer: Process | None, address: str | None, orders: Orders) -> Plan:
     """What to do about one more file of an incident: `address` is that of the client who wrote it, if any."""
-    if not orders.contain or writer is None:
+    if not orders.contain or writer is None or (address and orders.spares(address)):
         return Plan()
     return Plan((writer,), (Measure("kill-client", {"address": address}),) if address else ())

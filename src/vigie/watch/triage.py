@@ -16,7 +16,7 @@ from vigie.watch.events import Moved, Removed, Written
 from vigie.watch.facts import Deleted, Renamed
 from vigie.watch.hold import Holds
 from vigie.watch.lanes import Job, stamp_of
-from vigie.watch.processes import Actors, Stat, stat_of
+from vigie.watch.processes import Actors, Births, Stat, stat_of
 from vigie.watch.responsible import Key, ProcessKey, chain_of, line_of
 from vigie.watch.scope import Scope
 
@@ -61,6 +61,7 @@ class Triage:
         glance: whether the first bytes of a file look random.
         suspected: whether an actor is to wait whatever it wrote.
         clients: who is behind a server process.
+        births: who started whom, also of processes that have ended.
     """
 
     def __init__(
@@ -71,10 +72,11 @@ class Triage:
         glance: Callable[[bytes], bool],
         suspected: Callable[[Key], bool],
         clients: Clients | None = None,
+        births: Births | None = None,
     ) -> None:
         self._scope, self._past, self._holds = scope, past, holds
         self._glance, self._suspected = glance, suspected
-        self._actors = Actors(clients.behind if clients else lambda _: None)
+        self._actors = Actors(clients.behind if clients else lambda _: None, births)
         self._own = os.getpid()
         self._kept: list[int] = []
         """Descriptors of our own databases, which may not be closed: that would give up our locks on them."""
@@ -92,7 +94,7 @@ class Triage:
         pid = event.pid
         if self._holds is None or pid is None or pid == self._own or not self._scope.covers(event.path):
             return
-        stat = stat_of(pid)
+        stat = stat_of(pid) if not event.gone else None
         if stat is None or (pid, stat.started) in self._holds:
             return
         with suppress(OSError):  # no regular file: nothing is read of it
@@ -126,7 +128,7 @@ class Triage:
             path = event.old if isinstance(event, Moved) else event.path
             if event.pid == self._own or not self._scope.covers(path):
                 return None
-            actor = self._actor(event.pid)
+            actor = self._actor(event)
             if actor is not None and any(parent.pid == self._own for parent in actor.parents):
                 return None
             if isinstance(event, Moved):
@@ -136,9 +138,11 @@ class Triage:
             if event.pidfd is not None:
                 os.close(event.pidfd)
 
-    def _actor(self, pid: int | None) -> Actor | None:
-        stat = stat_of(pid) if pid is not None else None
-        return self._actors.of(pid, stat) if pid is not None and stat is not None else None
+    def _actor(self, event: Moved | Removed) -> Actor | None:
+        if event.pid is None:
+            return None
+        stat = stat_of(event.pid) if not event.gone else None
+        return self._actors.of(event.pid, stat) if stat is not None else self._actors.gone(event.pid)
 
     def _take(self, event: Written) -> Job | None:
         path, pid = event.path, event.pid
@@ -170,7 +174,7 @@ class Triage:
             if known is None or not self._scope.covers(known.path):
                 return None
             path = known.path
-        stat = stat_of(pid) if pid is not None else None
+        stat = stat_of(pid) if pid is not None and not event.gone else None
         if pid is not None and stat is not None and self._begins_badly((pid, stat.started), blob):
             self._hold(pid, stat, event.pidfd)
         # What follows may take its time: if it matters, the writer stands still.
@@ -189,6 +193,10 @@ class Triage:
             line = line_of(actor)
             if any(self._suspected(key) for key, _ in chain_of(actor)):
                 self._hold(pid, stat, event.pidfd)
+        elif pid is not None and (actor := self._actors.gone(pid)) is not None:
+            if any(parent.pid == self._own for parent in actor.parents):
+                return None
+            line = line_of(actor)
         return Job(path, stamp_of(status), before, blob, actor, line)
 
     def _hold(self, pid: int, stat: Stat, pidfd: int | None) -> None:

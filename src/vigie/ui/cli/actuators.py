@@ -1,13 +1,32 @@
 """What `vigie guard` and `vigie release` can do and undo here: each kind of action wired to what does it."""
 
+from pathlib import Path
+
 from vigie.config import Settings
 from vigie.watch.actions import Actuator
+from vigie.watch.firewall import DenyAddress
 from vigie.watch.freeze import Freezer
 from vigie.watch.freeze_group import GroupFreezer
+from vigie.watch.remount import Remount
+from vigie.watch.samba.cut import CloseShare, KillClient
 
 
-def actuators(settings: Settings) -> dict[str, Actuator]:
+def actuators(settings: Settings, state: Path) -> dict[str, Actuator]:
     """By kind; the freezer too, since `vigie release` has no guard."""
-    freezer = Freezer(settings.guard.never_freeze)
-    found: list[Actuator] = [freezer, GroupFreezer(freezer)]
+    guard = settings.guard
+    freezer = Freezer(guard.never_freeze)
+    smbcontrol = with_config("smbcontrol", guard.samba.config)
+    found: list[Actuator] = [
+        freezer,
+        GroupFreezer(freezer),
+        DenyAddress(guard.release_after, guard.samba.ports, guard.samba.never_cut),
+        KillClient(smbcontrol),
+        CloseShare(smbcontrol),
+        Remount(str(state)),
+    ]
     return {actuator.kind: actuator for actuator in found}
+
+
+def with_config(program: str, config: str) -> tuple[str, ...]:
+    """One of Samba's programs, with the smb.conf of the settings."""
+    return (program, f"--configfile={config}") if config else (program,)

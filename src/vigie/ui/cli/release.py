@@ -20,8 +20,9 @@ def command(incident: str, as_json: bool, state: str | None, settings: str | Non
     A running guard leaves these processes alone from then on.
     """
     chosen = load(settings)
-    with Journal(state_folder(state)) as journal:
-        done = release(journal, incident, actuators(chosen))
+    folder = state_folder(state)
+    with Journal(folder) as journal:
+        done = release(journal, incident, actuators(chosen, folder))
     if as_json:
         for action in done:
             emit(action.record())

@@ -2,24 +2,39 @@
 
 import glob
 import shutil
+from contextlib import ExitStack
+from ipaddress import ip_address, ip_network
+from pathlib import Path
 
 from vigie.config import Settings
 from vigie.errors import VigieError
 from vigie.judge import glance
 from vigie.sources.folder import walk
-from vigie.ui.cli.actuators import actuators
+from vigie.ui.cli.actuators import actuators, with_config
+from vigie.watch.actions import Measure
 from vigie.watch.events import Sensor
 from vigie.watch.fanotify import Fanotify
 from vigie.watch.folder_events import FolderEvents
 from vigie.watch.guard import Edges
 from vigie.watch.log import Emit
 from vigie.watch.plan import Orders
+from vigie.watch.samba.clients import Identify, SambaClients
+from vigie.watch.samba.status import sessions
 from vigie.watch.scope import Scope
 from vigie.workers import Workers
 
 
-def edges(chosen: Settings, scope: Scope, workers: Workers, sensor: Sensor, emit: Emit) -> Edges:
-    """All that a guard is wired to. The caller closes the sensor."""
+def edges(
+    chosen: Settings, scope: Scope, workers: Workers, sensor: Sensor, emit: Emit, stack: ExitStack
+) -> Edges:
+    """All that a guard is wired to; what has to be closed, `stack` closes. The caller closes the sensor."""
+    acts = actuators(chosen, Path(scope.state))
+    clients: SambaClients | None = None
+    if shutil.which("smbstatus") is not None:
+        words = with_config("smbstatus", chosen.guard.samba.config)
+        clients = SambaClients(lambda: sessions(words))
+        stack.callback(clients.close)
+        acts["identify"] = Identify(clients)
     leave_out = (*chosen.check.exclude, glob.escape(scope.state))
     return Edges(
         sensor=sensor,
@@ -28,8 +43,21 @@ def edges(chosen: Settings, scope: Scope, workers: Workers, sensor: Sensor, emit
         glance=glance,
         walk=lambda: walk(scope.roots, exclude=leave_out),
         emit=emit,
-        orders=Orders(),
-        actuators=actuators(chosen),
+        orders=orders(chosen),
+        actuators=acts,
+        clients=clients,
+    )
+
+
+def orders(chosen: Settings) -> Orders:
+    """What the settings say is to be done; whether anybody may be stopped, the guard says."""
+    guard = chosen.guard
+    spared = tuple(ip_network(text, strict=False) for text in guard.samba.never_cut)
+    shares = (Measure("close-share", {"share": share}) for share in guard.last_resort.close_shares)
+    mounts = (Measure("remount-read-only", {"mount": mount}) for mount in guard.last_resort.read_only)
+    return Orders(
+        last_resort=(*shares, *mounts),
+        spares=lambda address: any(ip_address(address) in network for network in spared),
     )
 
 

@@ -56,7 +56,7 @@ def command(
         journal = stack.enter_context(Journal(folder))
         watching, problem = sensor_for(sensor, scope.roots)
         stack.callback(watching.close)
-        wired = edges(chosen, scope, workers, watching, steady(emit if as_json else tell))
+        wired = edges(chosen, scope, workers, watching, steady(emit if as_json else tell), stack)
         guard = Guard(wired, scope, chosen.guard, journal, Freezer(never(chosen)), contain=contain)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: guard.stop())

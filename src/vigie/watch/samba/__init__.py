@@ -1,0 +1,1 @@
+"""Samba: who is behind an smbd, and how a client is cut off."""
