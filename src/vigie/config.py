@@ -117,7 +117,7 @@ class SambaSettings(_Section):
 
 
 class LastResortSettings(_Section):
-    """`[guard.last_resort]`: what is done with `--contain` where files are destroyed and nobody can be named."""
+    """`[guard.last_resort]`: what `--contain` does where files are destroyed and nobody can be named."""
 
     close_shares: tuple[str, ...] = ()
     """Samba shares whose connections are ended; clients connect again by themselves."""

@@ -1,4 +1,4 @@
-"""Makes a file system read-only as a last resort, when it is known that files are destroyed but not by whom."""
+"""Makes a file system read-only, as a last resort: files are destroyed, and nobody knows by whom."""
 
 import os
 
