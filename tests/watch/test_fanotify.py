@@ -1,4 +1,3 @@
-import ctypes
 import errno
 import os
 import select
@@ -14,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vigie.errors import NotPermitted, VigieError
-from vigie.watch import fanotify
+from vigie.watch import fanotify_abi as abi
+from vigie.watch import mounts
 from vigie.watch.events import Event, Overflow, Written
-from vigie.watch.fanotify import FAN_CLOSE_WRITE, FAN_Q_OVERFLOW, Fanotify, parse
-from vigie.watch.mounts import Mount, mounts_of
+from vigie.watch.fanotify import Fanotify, parse
+from vigie.watch.fanotify_abi import FAN_CLOSE_WRITE, FAN_EPIDFD, FAN_Q_OVERFLOW
+from vigie.watch.mounts import Mount, Mounts, mounts_of
 
 pytestmark = pytest.mark.alone
 
@@ -56,10 +57,10 @@ def events_of(sensor: Fanotify, enough: Callable[[list[Event]], bool]) -> list[E
 
 def test_events_are_parsed() -> None:
     data = event(FAN_CLOSE_WRITE, 5, 42, pidfd(9)) + event(FAN_CLOSE_WRITE, 6, 43)
-    assert list(parse(data)) == [(FAN_CLOSE_WRITE, 5, 42, 9), (FAN_CLOSE_WRITE, 6, 43, -1)]
+    assert list(parse(data)) == [(FAN_CLOSE_WRITE, 5, 42, 9), (FAN_CLOSE_WRITE, 6, 43, FAN_EPIDFD)]
     other = struct.pack("=BBHi", 1, 0, 8, 77)  # FAN_EVENT_INFO_TYPE_FID: not ours
     assert list(parse(event(8, 5, 42, other, pidfd(9)))) == [(8, 5, 42, 9)]
-    assert list(parse(event(8, 5, 42, struct.pack("=BBHi", 1, 0, 0, 77)))) == [(8, 5, 42, -1)]
+    assert list(parse(event(8, 5, 42, struct.pack("=BBHi", 1, 0, 0, 77)))) == [(8, 5, 42, FAN_EPIDFD)]
 
 
 def test_another_version_or_a_wrong_length_means_that_events_are_lost() -> None:
@@ -150,53 +151,95 @@ def test_events_that_are_lost_are_said(sensor: Fanotify, monkeypatch: pytest.Mon
     assert sensor.read() == []
 
 
-class _Libc:
-    """A kernel that answers as told."""
+def refuse(code: int) -> Callable[..., int]:
+    def call(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
 
-    def __init__(self, init: list[int], mark: int = 0) -> None:
-        self._init, self._mark = init, mark
-
-    def fanotify_init(self, *_: object) -> int:
-        code = self._init.pop(0)
-        ctypes.set_errno(code)
-        return -1 if code else os.open("/dev/null", os.O_RDONLY)
-
-    def fanotify_mark(self, *_: object) -> int:
-        ctypes.set_errno(self._mark)
-        return -1 if self._mark else 0
+    return call
 
 
 def test_what_the_kernel_refuses_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def kernel(*answers: int, mark: int = 0) -> None:
-        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: _Libc([*answers], mark))
-
-    kernel(errno.EPERM)
+    monkeypatch.setattr(abi, "init", refuse(errno.EPERM))
     with pytest.raises(NotPermitted, match="root only"):
         Fanotify([str(tmp_path)])
-    kernel(errno.EINVAL, errno.ENOSYS)
+    monkeypatch.setattr(abi, "init", refuse(errno.ENOSYS))
     with pytest.raises(VigieError, match="not implemented"):
         Fanotify([str(tmp_path)])
-    kernel(0, mark=errno.EOPNOTSUPP)
+    asked: list[int] = []
+
+    def old_kernel(flags: int, _: int) -> int:  # no FAN_REPORT_PIDFD before Linux 5.15
+        asked.append(flags)
+        if flags & abi.FAN_REPORT_PIDFD:
+            raise OSError(errno.EINVAL, "invalid")
+        return os.open("/dev/null", os.O_RDONLY)
+
+    monkeypatch.setattr(abi, "init", old_kernel)
+    monkeypatch.setattr(abi, "mark", refuse(errno.EOPNOTSUPP))
     with pytest.raises(VigieError, match="not watched"):
         Fanotify([str(tmp_path)])
-    kernel(errno.EINVAL, 0)  # no FAN_REPORT_PIDFD before Linux 5.15
+    monkeypatch.setattr(abi, "mark", lambda *_: None)
     Fanotify([str(tmp_path)]).close()
+    assert asked == [abi.FAN_REPORT_PIDFD, 0] * 2
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(errno.EXDEV, "subvolume"), (errno.ENODEV, "no id"), (errno.EBADF, "bad file")]
+)
+def test_why_a_file_system_is_not_watched(code: int, words: str) -> None:
+    assert words in abi.why(OSError(code, os.strerror(code)))
+
+
+@pytest.mark.root
+def test_the_kernel_refuses_what_makes_no_sense(as_root: None) -> None:
+    del as_root
+    with pytest.raises(OSError, match="Invalid argument"):
+        abi.init(0xFFFF_FFFF, 0)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        abi.mark(-1, 0, 0, "/")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        abi.open_by_handle(-1, bytes(8), 0)
 
 
 def test_file_systems_that_come_and_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = [Mount("/", "ext4")]
-    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: _Libc([0]))
-    monkeypatch.setattr(fanotify, "mounts_of", lambda _: table)
+    monkeypatch.setattr(abi, "init", lambda *_: os.open("/dev/null", os.O_RDONLY))
+    monkeypatch.setattr(abi, "mark", lambda *_: None)
+    monkeypatch.setattr(mounts, "mounts_of", lambda _: table)
     sensor = Fanotify([str(tmp_path)])
+    monkeypatch.setattr(Mounts, "changed", lambda _: True)
     assert sensor.extend() == []
     table.append(Mount("/srv/nas", "nfs4"))
     assert sensor.extend() == ["/srv/nas"]
     assert sensor.filesystems == ("/", "/srv/nas")
     assert "other machines" in sensor.lost[0]
+    table[1] = Mount("/srv/nas", "nfs4", "99 0:77")  # another one, at the same place
+    assert sensor.extend() == ["/srv/nas"]
     table.pop()
     assert sensor.extend() == []
     assert sensor.lost == ()
     sensor.close()
+
+
+def test_the_table_is_read_when_it_changed_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str] = []
+
+    def take(mount: Mount) -> str:
+        taken.append(mount.point)
+        return ""
+
+    watched = Mounts(["/"], take)
+    assert watched.extend()[0] == "/"
+    number = len(taken)
+    for _ in range(20):  # others may mount something meanwhile, but not each time
+        if not watched.changed():
+            break
+    assert watched.extend() == []
+    assert len(taken) == number
+    watched.close()
+    watched.close()
+    assert watched.changed()
+    monkeypatch.setattr(os, "statvfs", refuse(errno.ENOENT))
+    assert mounts.fsid_of("/gone") == 0
 
 
 TABLE = r"""
@@ -213,9 +256,9 @@ nonsense
 
 def test_the_mounts_of_a_path_are_its_own_and_those_below() -> None:
     assert [m.point for m in mounts_of(["/srv"], TABLE)] == ["/srv/a b", "/srv"]
-    assert mounts_of(["/srv/x"], TABLE) == [Mount("/srv", "zfs")]
+    assert mounts_of(["/srv/x"], TABLE) == [Mount("/srv", "zfs", "25 0:9")]
     assert [m.point for m in mounts_of(["/"], TABLE)] == ["/", "/srv", "/srv/a b"]
-    assert mounts_of(["/srvx"], TABLE) == [Mount("/", "ext4")]
+    assert mounts_of(["/srvx"], TABLE) == [Mount("/", "ext4", "20 8:1")]
     assert mounts_of(["/"], "") == [Mount("/", "unknown")]  # a chroot
     assert mounts_of(["/tmp"])
 

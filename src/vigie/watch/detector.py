@@ -146,6 +146,12 @@ class Detector:
                 decisions += self._found(finding, fact, now)
         return decisions
 
+    def recall(self, fact: Fact) -> None:
+        """A fact that an earlier guard saw: what counts over days goes on; nothing is decided."""
+        chain, now = chain_of(fact.actor), self._elapse(fact.time_ns)
+        for rule in self._rules:
+            rule.see(fact, chain, now)
+
     def counts(self, fact: Fact) -> bool:
         """Whether a decision may come of it, now or later: such facts are kept in the journal."""
         if isinstance(fact, Observation) and (_struck(fact) or _new_stranger(fact)):

@@ -19,6 +19,8 @@ class Observation:
     time_ns: int
     digest: str = ""
     """SHA-256 (hex) of what it holds, if it is new and small: the same note in many folders shows by it."""
+    asks: bool = False
+    """Whether it is new and small, and reads like a ransom note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ def to_body(fact: Fact) -> dict[str, Any]:
         body["before"] = _likeness_body(fact.before)
         if fact.digest:
             body["digest"] = fact.digest
+            body["asks"] = fact.asks
     elif isinstance(fact, Renamed):
         body["old"] = fact.old
     elif isinstance(fact, Touched):
@@ -89,7 +92,7 @@ def from_body(body: Mapping[str, Any]) -> Fact:
             case "observation":
                 verdict = Verdict(State(body["verdict"]), likeness=_likeness(body["likeness"]))
                 before, digest = _likeness(body["before"]), str(body.get("digest", ""))
-                return Observation(path, verdict, before, actor, time_ns, digest)
+                return Observation(path, verdict, before, actor, time_ns, digest, body.get("asks") is True)
             case "renamed":
                 return Renamed(path, str(body["old"]), actor, time_ns)
             case "deleted":

@@ -54,7 +54,7 @@ class DenyAddress:
         if reason := self.spared(address):
             return Outcome(False, f"not denied: {reason}", False)
         bare = _bare(address)
-        # Adding an element again does not renew its timeout: it goes first. Where it was not there, it is now.
+        # Adding an element again does not renew its timeout: it goes first, and so must be there.
         element = f"{_set_of(address)} {{ {bare} timeout {self._seconds}s }}"
         words = (
             f"{self._ground()}add element inet vigie {element}\n"

@@ -43,6 +43,7 @@ class FolderEvents:
     lost = (
         "no pid: who wrote cannot be named, nothing can be frozen",
         "a file that is written again and again is read only every few seconds",
+        "renames and deletions are not seen",
         "a file whose name is not UTF-8 is found only by reading everything again",
     )
 

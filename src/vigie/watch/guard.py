@@ -40,6 +40,7 @@ from vigie.watch.log import Emit, Log, actor_record, process_record
 from vigie.watch.memory import Memory
 from vigie.watch.plan import Orders
 from vigie.watch.processes import Births
+from vigie.watch.replay import answer_body, recall
 from vigie.watch.response import Response, new_id
 from vigie.watch.responsible import Key
 from vigie.watch.rules import Rule
@@ -149,6 +150,7 @@ class Guard:
         """Watch. `FOUND` if an incident was opened."""
         try:
             self._response.start(self._holds)
+            recall(self._journal, self._detector, time.time_ns())
             for file in (self._journal, self._memory.baseline):
                 file.wait_at_most(_PATIENCE)  # somebody who reads them must not keep the guard from acting
             self._ready()
@@ -183,12 +185,16 @@ class Guard:
             "sensor": sensor.name,
             "attribution": sensor.attribution,
             "contain": self._contain,
-            "lost": [*sensor.lost, *(self._names.lost if self._names else ()), *self._lost],
+            "lost": self._blind(),
             "paths": list(self._scope.roots),
             "filesystems": list(sensor.filesystems),
         }
         self._log.row("guard", {"what": "start", **record})
         self._log.event("ready", **record)
+
+    def _blind(self) -> list[str]:
+        """What cannot be seen here, in words."""
+        return [*self._sensor.lost, *(self._names.lost if self._names else ()), *self._lost]
 
     def _take_events(self) -> None:
         taken = 0
@@ -271,7 +277,8 @@ class Guard:
             before = job.before
             if was is State.ENCRYPTED:
                 before = Likeness(State.ENCRYPTED, None, job.stamp[2], 1.0, b"")
-            seen = Observation(job.path, verdict, before, job.actor, time.time_ns(), result.digest)
+            told = (result.digest, result.asks)
+            seen = Observation(job.path, verdict, before, job.actor, time.time_ns(), *told)
             decisions = [*self._see(seen), *self._look_up(self._detector.questions())]
             for decision in decisions:
                 incident = self._response.handle(decision)
@@ -316,7 +323,9 @@ class Guard:
             asked = (question.folders, question.since_ns)
             if asked not in counted:
                 counted[asked] = sum(self._memory.gone_from(f, question.since_ns) for f in question.folders)
-            decisions += self._detector.answer(question, counted[asked], time.time_ns())
+            now = time.time_ns()
+            self._log.row("answer", answer_body(question, counted[asked], now), durable=False)
+            decisions += self._detector.answer(question, counted[asked], now)
         return decisions
 
     def _overflow(self, reason: str) -> None:
@@ -350,8 +359,8 @@ class Guard:
         if self._births is not None:
             self._births.catch_up()
         if added := self._sensor.extend():
-            self._log.row("guard", {"what": "mounted", "filesystems": added, "lost": list(self._sensor.lost)})
-            self._log.event("mounted", filesystems=added, lost=list(self._sensor.lost))
+            self._log.row("guard", {"what": "mounted", "filesystems": added, "lost": self._blind()})
+            self._log.event("mounted", filesystems=added, lost=self._blind())
             self._rescan()
 
     def _close(self) -> None:

@@ -17,6 +17,7 @@ from queue import SimpleQueue
 
 from vigie.errors import Unreadable
 from vigie.journal import Known
+from vigie.judge.note import asks_for_ransom
 from vigie.model import Actor, Entry, Likeness, OpenBlob, Skipped, State, Verdict
 from vigie.sources.folder import FileBlob
 from vigie.watch.deeds import Acted
@@ -75,7 +76,8 @@ class Judged:
     job: Job
     verdict: Verdict
     digest: str = ""
-    """As in `Observation`."""
+    asks: bool = False
+    """Both as in `Observation`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,7 @@ class QuickLane:
             return Judged(job, Verdict.skipped(error.reason))
         try:
             verdict = self._judge(blob, job.path, job.before)
-            return Judged(job, verdict, _digest(blob) if job.before is None else "")
+            return Judged(job, verdict, *(_small(blob) if job.before is None else ()))
         except Unreadable as error:
             return Judged(job, Verdict.skipped(error.reason))
         except Exception as error:  # noqa: BLE001 - one file that breaks the judge must not end the watch
@@ -186,13 +188,16 @@ class QuickLane:
             blob.close()
 
 
-def _digest(blob: OpenBlob) -> str:
-    """Of a small file.
+def _small(blob: OpenBlob) -> tuple[str, bool]:
+    """Of a small file: the SHA-256 of what it holds, and whether it asks for ransom.
 
     Raises:
         Unreadable: it cannot be read.
     """
-    return hashlib.sha256(blob.at(0, blob.size)).hexdigest() if 0 < blob.size <= _SMALL else ""
+    if not 0 < blob.size <= _SMALL:
+        return "", False
+    text = blob.at(0, blob.size)
+    return hashlib.sha256(text).hexdigest(), asks_for_ransom(text)
 
 
 Walk = Callable[[], Iterator[Entry | Skipped]]

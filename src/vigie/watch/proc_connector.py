@@ -67,7 +67,7 @@ class ProcConnector:
         try:
             self._socket = _listening()
         except OSError as error:
-            words = "processes that end at once cannot be told from each other: " + (error.strerror or "")
+            words = "who started a process that has ended is not known: " + (error.strerror or "")
             if error.errno in (errno.EPERM, errno.EACCES):
                 raise NotPermitted("proc connector", words, "Run as root (CAP_NET_ADMIN).") from error
             raise VigieError(

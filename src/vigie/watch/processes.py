@@ -101,13 +101,17 @@ class Births(Protocol):
         """Who started the last process of that pid, if it is known."""
         ...
 
+    def close(self) -> None:
+        """Learn no more."""
+        ...
+
 
 class Actors:
     """Turns a pid into an `Actor`, and remembers the last thousand: an attack asks all the time.
 
-    `behind` knows the client that a process works for; `births` who started it. Where that is not known, it is
-    its present parent, which for an orphan is pid 1: a script that lets each of its children start the one that
-    writes, and end, would be nobody's parent.
+    `behind` knows the client that a process works for; `births` who started it. Without, that is its present
+    parent, which for an orphan is pid 1: a script each of whose children starts the one that writes, and
+    ends, would be above none of them.
     """
 
     def __init__(

@@ -14,10 +14,13 @@ from vigie.ui.cli.actuators import actuators, with_config
 from vigie.watch.actions import Measure
 from vigie.watch.events import Sensor
 from vigie.watch.fanotify import Fanotify
+from vigie.watch.fanotify_names import Names
 from vigie.watch.folder_events import FolderEvents
 from vigie.watch.guard import Edges
 from vigie.watch.log import Emit
 from vigie.watch.plan import Orders
+from vigie.watch.proc_connector import ProcConnector
+from vigie.watch.rules.all import all_rules
 from vigie.watch.samba.clients import Identify, SambaClients
 from vigie.watch.samba.status import sessions
 from vigie.watch.scope import Scope
@@ -36,6 +39,7 @@ def edges(
         stack.callback(clients.close)
         acts["identify"] = Identify(clients)
     leave_out = (*chosen.check.exclude, glob.escape(scope.state))
+    names, births, lost = _beside(sensor, scope.roots, stack)
     return Edges(
         sensor=sensor,
         judge=workers.judge,
@@ -46,6 +50,10 @@ def edges(
         orders=orders(chosen),
         actuators=acts,
         clients=clients,
+        rules=all_rules(),
+        names=names,
+        births=births,
+        lost=lost,
     )
 
 
@@ -71,6 +79,27 @@ def sensor_for(name: str, roots: tuple[str, ...]) -> tuple[Sensor, VigieError | 
         if name == "fanotify":
             raise
         return FolderEvents(roots), error
+
+
+def _beside(
+    sensor: Sensor, roots: tuple[str, ...], stack: ExitStack
+) -> tuple[Names | None, ProcConnector | None, tuple[str, ...]]:
+    """What goes with a sensor that names processes, as far as this machine has it; and what it has not."""
+    names: Names | None = None
+    births: ProcConnector | None = None
+    lost: list[str] = []
+    if sensor.attribution:
+        try:
+            names = Names(roots)
+            stack.callback(names.close)
+        except VigieError as error:
+            lost.append(error.problem)
+        try:
+            births = ProcConnector()
+            stack.callback(births.close)
+        except VigieError as error:
+            lost.append(error.problem)
+    return names, births, tuple(lost)
 
 
 def never(chosen: Settings) -> tuple[str, ...]:

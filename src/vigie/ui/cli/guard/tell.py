@@ -78,4 +78,8 @@ def who(actor: dict[str, Any] | None) -> str:
     """An actor in a few words."""
     if actor is None:
         return "actor unknown"
-    return f"{actor['executable']}, pid {actor['pid']}, user {actor['user']}"
+    words = [actor["executable"], f"pid {actor['pid']}"]
+    words += [f"{what} {actor[what]}" for what in ("user", "unit") if actor.get(what)]
+    if container := actor.get("container"):
+        words.append(f"in container {container[:12]}")  # as Docker and Podman show ids
+    return ", ".join(words)

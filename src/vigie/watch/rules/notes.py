@@ -1,0 +1,79 @@
+"""Ransom notes: the same small new file in many folders, by somebody who also does what an attack does.
+
+| one actor, within 10 minutes, puts the same bytes                        | then  |
+|--------------------------------------------------------------------------|-------|
+| into 3 folders, and encrypts a file, or gives files an ending of its own | act   |
+| into 2 folders, and the text asks for ransom (`judge.note`)              | tell  |
+| into any number of folders, and nothing else: an installer, git, cp      | quiet |
+
+A package manager puts one licence into hundreds of folders; it encrypts nothing and renames nothing to an
+ending that no program knows. The words of a ransom note alone stop nobody: whoever restores a struck share,
+or keeps a sample for the police, writes them too.
+"""
+
+from collections.abc import Sequence
+from os.path import basename, dirname
+
+from vigie.watch.facts import Fact, Observation, Renamed
+from vigie.watch.responsible import Key, Link
+from vigie.watch.rules import Finding
+from vigie.watch.rules.evidence import MINUTE, Lately, add_all, span, struck
+from vigie.watch.rules.renames import strange_ending
+
+_WINDOW = 10 * MINUTE
+_FOLDERS = 3
+_FOLDERS_ASKING = 2
+_RENAMED = 3
+
+
+class Notes:
+    """As above."""
+
+    def __init__(self) -> None:
+        self._put = Lately(_WINDOW)
+        """(actor, digest) -> paths."""
+        self._struck, self._renamed = Lately(_WINDOW), Lately(_WINDOW)
+
+    def counts(self, fact: Fact) -> bool:
+        """Small new files; of what else counts here, other rules keep count."""
+        return isinstance(fact, Observation) and bool(fact.digest) and (fact.asks or self._somebody_strikes)
+
+    @property
+    def _somebody_strikes(self) -> bool:
+        return bool(self._struck or self._renamed)
+
+    def see(self, fact: Fact, chain: Sequence[Link], now: int) -> Finding | None:
+        """Count a fact."""
+        if isinstance(fact, Renamed) and strange_ending(fact):
+            add_all(self._renamed, chain, fact.path, now)
+            return None
+        if not isinstance(fact, Observation):
+            return None
+        if struck(fact):
+            add_all(self._struck, chain, fact.path, now)
+            return None
+        if not self.counts(fact) or fact.before is not None:
+            return None
+        for key, actor in chain:
+            self._put.add((key, fact.digest), fact.path, now)
+            paths = self._put.of((key, fact.digest), now)
+            folders = len({dirname(path) for path in paths})
+            destroys = self._struck.of(key, now) or len(self._renamed.of(key, now)) >= _RENAMED
+            if folders >= _FOLDERS and destroys:
+                reason = (
+                    f"the same note, {basename(fact.path)}, was put into {folders} folders within "
+                    f"{span(_WINDOW)} by who encrypts or renames files there"
+                )
+                return Finding("notes", key, actor, paths, len(paths), reason, acts=True)
+            if folders >= _FOLDERS_ASKING and fact.asks:
+                reason = f"a text that asks for ransom, {basename(fact.path)}, was put into {folders} folders"
+                return Finding("notes", key, actor, paths, len(paths), reason, acts=False)
+        return None
+
+    def forget(self, key: Key) -> None:
+        """It starts from nothing."""
+        for lately in (self._struck, self._renamed):
+            lately.forget(key)
+        for one in self._put.actors():
+            if isinstance(one, tuple) and one[0] == key:
+                self._put.forget(one)
