@@ -101,7 +101,7 @@ QUIET: dict[str, list[Fact]] = {
     ],
     "one zips, another deletes": [container(1, 0, "zip", who(10)), *(gone(n, 1, who(20)) for n in range(50))],
     "seven files in a week": [hit(n, n * DAY, who(100 + n, "/bin/x")) for n in range(7)],
-    "one a day": [hit(n, n * DAY, who(100 + n, "/bin/x")) for n in range(40)],
+    "hardly one a day": [hit(n, n * 26 * 60 * MINUTE, who(100 + n, "/bin/x")) for n in range(40)],
 }
 
 
@@ -117,7 +117,7 @@ LOUD: dict[str, tuple[list[Fact], str, bool]] = {
         True,
     ),
     "notes beside renames": (
-        [renamed(p, p + ".x9q") for p in DOCUMENTS[:3]] + [note(1), note(2), note(3)],
+        [*(renamed(p, p + ".x9q") for p in DOCUMENTS[:3]), note(1), note(2), note(3)],
         "the same note",
         True,
     ),
@@ -154,7 +154,7 @@ LOUD: dict[str, tuple[list[Fact], str, bool]] = {
     ),
     "a decoy and an encrypted file": (
         [hit(0), Touched("/!a.xlsx", "renamed", who(), 0)],
-        "1 decoy was touched, and 1 files became encrypted",
+        "1 decoy was touched, and 1 file became encrypted",
         True,
     ),
     "a new process for each file, one every ten minutes": (

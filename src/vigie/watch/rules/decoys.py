@@ -47,7 +47,8 @@ class Decoys:
                 files = (*touched, *(path for path in destroyed if path not in touched))
                 how = f"; the last was {fact.how}" if isinstance(fact, Touched) else ""
                 what = "1 decoy was touched" if len(touched) == 1 else f"{len(touched)} decoys were touched"
-                also = f", and {len(destroyed)} files became encrypted" if destroyed else ""
+                hits = "1 file" if len(destroyed) == 1 else f"{len(destroyed)} files"
+                also = f", and {hits} became encrypted" if destroyed else ""
                 found = Finding("decoys", key, actor, files, len(files), f"{what}{also}{how}", acts)
             if acts:
                 break
