@@ -11,7 +11,7 @@ import tomllib
 from collections import Counter
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -125,6 +125,34 @@ class LastResortSettings(_Section):
     """Mount points that are made read-only."""
 
 
+class AlertSettings(_Section):
+    """`[guard.alerts]`: who is told, while the guard works (see [alerts.md](alerts.md))."""
+
+    urls_file: str = ""
+    """A file (mode 600) with an address of apprise a line: `mailto://…`, `ntfys://…`, an SMS gateway."""
+    language: Literal["fr", "en"] = "fr"
+    """Of what people are told."""
+    contact: str = ""
+    """Whom to call, with the number: stands in every message."""
+    syslog: str = ""
+    """`udp://host:514`, `tcp://host:601` or `unix:///dev/log` (RFC 5424)."""
+    ecs_file: str = ""
+    """A file for a SIEM: JSON Lines in the Elastic Common Schema."""
+
+
+class CommandSettings(_Section):
+    """`[[guard.command]]`: a program of your own that runs when there is an incident that acts."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    """What people call it."""
+    run: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The program and its words; no shell. The incident comes as JSON on its standard input."""
+    undo: tuple[str, ...] = ()
+    """What `vigie release` and the expiry run."""
+    seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    """After so long it is killed, with all that it started."""
+
+
 class GuardSettings(_Section):
     """`[guard]`: what is watched and when it acts."""
 
@@ -140,6 +168,11 @@ class GuardSettings(_Section):
     """Seconds after which a frozen process is released by itself; every action expires."""
     samba: SambaSettings = SambaSettings()
     """How SMB clients are named and cut off."""
+    alerts: AlertSettings = AlertSettings()
+    """Who is told."""
+    command: tuple[CommandSettings, ...] = ()
+    """Programs of your own, in order: `[[guard.command]]` tables with `name`, `run`, and maybe `undo`,
+    `seconds`."""
     last_resort: LastResortSettings = LastResortSettings()
     """What is done where nobody can be named."""
 

@@ -194,9 +194,9 @@ def test_the_kernel_refuses_what_makes_no_sense(as_root: None) -> None:
     del as_root
     with pytest.raises(OSError, match="Invalid argument"):
         abi.init(0xFFFF_FFFF, 0)
-    with pytest.raises(OSError, match="Bad file descriptor"):
+    with pytest.raises(OSError, match=r"Invalid argument|Bad file descriptor"):
         abi.mark(-1, 0, 0, "/")
-    with pytest.raises(OSError, match="Bad file descriptor"):
+    with pytest.raises(OSError, match=r"Invalid argument|Bad file descriptor"):
         abi.open_by_handle(-1, bytes(8), 0)
 
 
@@ -227,14 +227,26 @@ def test_the_table_is_read_when_it_changed_only(monkeypatch: pytest.MonkeyPatch)
         taken.append(mount.point)
         return ""
 
+    class Poll:
+        def __init__(self) -> None:
+            self.answers: list[tuple[int, int]] = []
+
+        def register(self, *_: int) -> None:
+            pass
+
+        def poll(self, _: int) -> list[tuple[int, int]]:
+            return self.answers
+
+    poll = Poll()
+    monkeypatch.setattr(select, "poll", lambda: poll)
+    monkeypatch.setattr(mounts, "mounts_of", lambda _: [Mount("/", "ext4")])
     watched = Mounts(["/"], take)
-    assert watched.extend()[0] == "/"
-    number = len(taken)
-    for _ in range(20):  # others may mount something meanwhile, but not each time
-        if not watched.changed():
-            break
+    assert watched.extend() == ["/"]
     assert watched.extend() == []
-    assert len(taken) == number
+    assert taken == ["/"]
+    poll.answers = [(3, select.POLLPRI)]
+    assert watched.extend() == []  # marked again, since its mark may be gone; but it is none that is new
+    assert taken == ["/", "/"]
     watched.close()
     watched.close()
     assert watched.changed()

@@ -14,7 +14,18 @@ Target = Mapping[str, str | int]
 """What a measure is taken against, as the journal keeps it: `{"pid", "started", "executable"}`,
 `{"address"}`, `{"share"}`, `{"mount"}`, `{"command"}`, or empty."""
 
-FIELDS = ("pid", "started", "executable", "address", "share", "mount", "command", "repository", "cgroup")
+FIELDS = (
+    "pid",
+    "started",
+    "executable",
+    "address",
+    "share",
+    "mount",
+    "command",
+    "repository",
+    "cgroup",
+    "about",
+)
 """Every key a target may have."""
 
 
@@ -67,6 +78,13 @@ def of_process(process: Process) -> Target:
 def to_process(target: Target) -> Process:
     """The process of a target."""
     return Process(int(target["pid"]), int(target["started"]), str(target["executable"]))
+
+
+def about(measure: Measure, incident: str) -> Measure:
+    """A command of the hospital's own is told what it is about; what else is done concerns its target only."""
+    if measure.kind != "command":
+        return measure
+    return Measure(measure.kind, {**measure.target, "about": incident})
 
 
 def target_of(body: Mapping[str, Any]) -> Target:

@@ -16,8 +16,9 @@ _SLICE = ".slice"
 _ID = re.compile(r"[0-9a-f]{32}(?:[0-9a-f]{32})?")
 # Docker, containerd and CRI-O under Kubernetes, Podman, LXC and Incus, systemd-nspawn, as they name them.
 _SCOPE = re.compile(r"(?:docker|cri-containerd|crio|libpod|nerdctl)-([0-9a-f]{64})(?:\.scope)?")
-_LXC = re.compile(r"lxc\.payload\.([\w.-]{1,64})")
-_MACHINE = re.compile(r"machine-([\w.\\-]{1,64})\.scope|systemd-nspawn@([\w.\\-]{1,64})\.service")
+_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_LXC = re.compile(r"lxc\.payload\.([\w.-]{1,64})", re.ASCII)
+_MACHINE = re.compile(r"machine-([\w.\\-]{1,64})\.scope|systemd-nspawn@([\w.\\-]{1,64})\.service", re.ASCII)
 _PARENTS = frozenset({"docker", "lxc", "lxc.payload", "libpod_parent", "garden", "containerd"})
 """Folders whose members are containers, by id or by name, where systemd does not manage the groups."""
 _DELETED = " (deleted)"
@@ -68,7 +69,7 @@ def _container(parts: list[str]) -> str:
         if found := _MACHINE.fullmatch(part):
             return found[1] or found[2]
         if above in _PARENTS and (_ID.fullmatch(part) or above.startswith("lxc")):
-            return part[:64] if re.fullmatch(r"[\w.-]+", part) else ""
+            return part if _NAME.fullmatch(part) else ""
         if _ID.fullmatch(part) and any(p.startswith(("kubepods", "pod", "ecs")) for p in parts[:number]):
             return part
     return ""

@@ -5,6 +5,7 @@ import os
 from collections import OrderedDict
 
 from vigie.watch import fanotify_abi as abi
+from vigie.watch.mounts import fsid_of
 from vigie.watch.name_changes import Handle
 
 ELSEWHERE = ""
@@ -28,10 +29,8 @@ class FolderHandles:
 
     def mounted(self, fsid: int, point: str) -> None:
         """A file system can be reached there; one may be mounted at several places."""
-        points = self._points.setdefault(fsid, {})
-        if point not in points:
-            points[point] = None
-            self.forget()
+        self._points.setdefault(fsid, {})[point] = None
+        self.forget()  # what was hidden may be in sight, and the other way round
 
     def path(self, handle: Handle) -> str | None:
         """The folder's path as of now or a moment ago; `ELSEWHERE`; or None when the folder is gone."""
@@ -58,12 +57,15 @@ class FolderHandles:
     def _find(self, handle: Handle) -> str | None:
         fsid, raw = handle
         gone = False
-        for point in self._points.get(fsid, ()):
+        for point in tuple(self._points.get(fsid, ())):
             try:
                 mount = os.open(point, _MOUNT)
-            except OSError:  # unmounted meanwhile
+            except OSError:  # its folder is gone too
                 continue
             try:
+                if fsid_of(mount) != fsid:  # unmounted: another file system's handles mean nothing here
+                    del self._points[fsid][point]
+                    continue
                 path = _path_below(mount, raw)
             except OSError as error:
                 gone = gone or error.errno == errno.ESTALE

@@ -45,6 +45,7 @@ from vigie.watch.response import Response, new_id
 from vigie.watch.responsible import Key
 from vigie.watch.rules import Rule
 from vigie.watch.scope import Scope
+from vigie.watch.suspend import Suspends
 from vigie.watch.triage import Clients, Triage
 from vigie.watch.waiting import Waiting
 
@@ -129,6 +130,7 @@ class Guard:
             scope, self._memory, holds, edges.glance, self._suspected, edges.clients, edges.births
         )
         self._waiting = Waiting(holds, self._response.holds_back, self._take_events)
+        self._suspends = Suspends()
         self._ground = Ground(scope.roots, str(journal.path))
         self._sensor.ignore(scope.state)
         self._seen_since_ns = time.time_ns()
@@ -352,6 +354,8 @@ class Guard:
             self._overflow("more files were written than can wait")
         for what, problem in self._ground.trouble().items():
             self._log.well(what) if problem is None else self._log.trouble(what, problem)
+        if self._suspends.happened():
+            self._overflow("the machine was suspended")
         if self._ground.changed():
             self._rescan()
         if self._names is not None:

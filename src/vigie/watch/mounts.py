@@ -80,8 +80,8 @@ class Mounts:
         self._table = -1
 
 
-def fsid_of(point: str) -> int:
-    """The id of a file system as the kernel reports it in events: statfs(2), f_fsid; 0 without one."""
+def fsid_of(point: str | int) -> int:
+    """The id of a file system (a path on it, or a descriptor) as events have it: statfs(2); 0 without one."""
     try:
         return os.statvfs(point).f_fsid & 0xFFFF_FFFF_FFFF_FFFF
     except OSError:

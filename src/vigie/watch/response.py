@@ -13,7 +13,7 @@ from vigie.config import GuardSettings
 from vigie.errors import VigieError
 from vigie.journal import Journal, Row
 from vigie.model import Process
-from vigie.watch.actions import Actuators, Measure, Outcome, Target, of_process, to_process
+from vigie.watch.actions import Actuators, Measure, Outcome, Target, about, of_process, to_process
 from vigie.watch.deeds import Acted, Deeds
 from vigie.watch.detector import Decision, Detector, Opened
 from vigie.watch.family import take_family
@@ -192,7 +192,7 @@ class Response:
                 process = to_process(action.target)
                 self._holds.keep((process.pid, process.started))
         for measure in then:
-            self._deeds.ask(incident, measure)
+            self._deeds.ask(incident, about(measure, incident))
 
     def _stop(self, incident: str, processes: tuple[Process, ...], *, families: bool) -> list[Action]:
         """Freeze these and, with `families`, all that belongs to them."""

@@ -4,7 +4,7 @@ import importlib
 
 import click
 
-COMMANDS: dict[str, str] = {}
+COMMANDS = {"alerts": "Send a test message to everybody who would be told."}
 """Names of a command each, in the module of that name, and what it does. A folder called so is `./name`."""
 
 

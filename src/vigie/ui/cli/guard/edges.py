@@ -65,6 +65,7 @@ def orders(chosen: Settings) -> Orders:
     mounts = (Measure("remount-read-only", {"mount": mount}) for mount in guard.last_resort.read_only)
     return Orders(
         last_resort=(*shares, *mounts),
+        always=tuple(Measure("command", {"command": one.name}) for one in guard.command),
         spares=lambda address: any(ip_address(address) in network for network in spared),
     )
 

@@ -13,6 +13,7 @@ from vigie.sources.folder import walk
 from vigie.ui.cli import shown
 from vigie.ui.cli.guard.edges import edges, never, sensor_for
 from vigie.ui.cli.guard.tell import steady, tell
+from vigie.ui.cli.guard.tellers import to_all
 from vigie.ui.cli.output import emit, options
 from vigie.watch.freeze import Freezer
 from vigie.watch.guard import Guard
@@ -56,7 +57,8 @@ def command(
         journal = stack.enter_context(Journal(folder))
         watching, problem = sensor_for(sensor, scope.roots)
         stack.callback(watching.close)
-        wired = edges(chosen, scope, workers, watching, steady(emit if as_json else tell), stack)
+        say = to_all(chosen, steady(emit if as_json else tell), stack)
+        wired = edges(chosen, scope, workers, watching, say, stack)
         guard = Guard(wired, scope, chosen.guard, journal, Freezer(never(chosen)), contain=contain)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: guard.stop())
