@@ -168,6 +168,11 @@ class GuardSettings(_Section):
     """Seconds after which a frozen process is released by itself; every action expires."""
     samba: SambaSettings = SambaSettings()
     """How SMB clients are named and cut off."""
+    keep_close: Annotated[float, Field(ge=0, le=86400)] = 60.0
+    """Seconds within which a healthy file that was written is in the vault, where `vault.repository` and
+    `vault.password_file` are set; 0 keeps none."""
+    seal: bool = True
+    """Whether the vault forgets nothing from an incident that acts until it is released."""
     alerts: AlertSettings = AlertSettings()
     """Who is told."""
     command: tuple[CommandSettings, ...] = ()

@@ -81,7 +81,7 @@ def to_process(target: Target) -> Process:
 
 
 def about(measure: Measure, incident: str) -> Measure:
-    """A command of the hospital's own is told what it is about; what else is done concerns its target only."""
+    """A command of the hospital's own is told what it is about; the rest concerns its target."""
     if measure.kind != "command":
         return measure
     return Measure(measure.kind, {**measure.target, "about": incident})

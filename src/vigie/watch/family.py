@@ -61,9 +61,10 @@ def program_of(actor: Actor) -> Process:
 
 
 def _same_program(one: Process, other: Process) -> bool:
-    return (
-        bool(one.command)
-        and (one.executable, one.command, one.user) == (other.executable, other.command, other.user)
+    return bool(one.command) and (one.executable, one.command, one.user) == (
+        other.executable,
+        other.command,
+        other.user,
     )
 
 

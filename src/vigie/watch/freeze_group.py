@@ -1,9 +1,9 @@
 """The stronger freezer: a whole control group at once, for an actor that forks faster than it is frozen.
 
-cgroup v2 has `cgroup.freeze` (Documentation/admin-guide/cgroup-v2.rst, "Core Interface Files"), v1 the freezer
-controller's `freezer.state` (cgroup-v1/freezer-subsystem.rst). Both take whoever is born into the group later.
-A group is taken only if all in it, and below it, are of the actor's family: what systemd calls a slice holds
-other people's programs by definition, and is refused whoever is in it.
+cgroup v2 has `cgroup.freeze` (Documentation/admin-guide/cgroup-v2.rst, "Core Interface Files"), v1 the
+freezer controller's `freezer.state` (cgroup-v1/freezer-subsystem.rst). Both take whoever is born into the
+group later. A group is taken only if all in it, and below it, are of the actor's family: what systemd calls a
+slice holds other people's programs by definition, and is refused whoever is in it.
 """
 
 import os
@@ -31,7 +31,7 @@ _SWITCHES = (_Switch("cgroup.freeze", "1", "0"), _Switch("freezer.state", "FROZE
 
 
 class GroupFreezer:
-    """Freezes control groups, and lets them go on; as an `Actuator`. `freezer` knows who may not be frozen."""
+    """Freezes control groups, lets them go on; as an `Actuator`. `freezer` knows who may not be frozen."""
 
     kind = "freeze-group"
 

@@ -9,18 +9,18 @@ attack cannot run ahead of the judge, and everybody else loses a millisecond or 
 import selectors
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field, replace
 
 from vigie.config import GuardSettings
 from vigie.errors import ExitCode, VigieError
 from vigie.journal import Journal
-from vigie.model import Entry, Likeness, Skipped, State, Verdict
+from vigie.model import Actor, Entry, Likeness, Skipped, State, Verdict
 from vigie.watch.actions import Actuators
 from vigie.watch.deeds import Acted
 from vigie.watch.detector import Decision, Detector, Joined, Question
 from vigie.watch.events import Event, NameSensor, Overflow, Sensor, Written
-from vigie.watch.facts import Fact, Observation, to_body
+from vigie.watch.facts import Fact, Observation, Renamed, Touched, to_body
 from vigie.watch.freeze import Freezer
 from vigie.watch.ground import Ground
 from vigie.watch.hold import Holds
@@ -53,6 +53,8 @@ _PATIENCE = 0.1
 """Seconds to wait for another process that holds journal or baseline; what is to be written waits instead."""
 _TICK = 1.0
 """Seconds between two rounds of housekeeping."""
+_LOOK_AHEAD = 16
+"""Events that may wait when more are read: who spares what is glanced at is found out by taking them."""
 _EVENTS, _TAKES = 128, 16
 """Events of the sensor, and results, taken in one turn of the loop: neither may crowd out the other."""
 _OPEN_JOBS = 1024
@@ -71,6 +73,8 @@ class Edges:
     glance: Callable[[bytes], bool]
     walk: Callable[[], Iterator[Entry | Skipped]]
     emit: Emit
+    saved: Callable[[str], None] | None = None
+    """Is told each healthy version that was written."""
     rules: tuple[Rule, ...] = ()
     """Of the detector, beyond its own two."""
     orders: Orders = field(default_factory=Orders)
@@ -81,6 +85,8 @@ class Edges:
     """Tells what is renamed and deleted; None where nothing can."""
     clients: Clients | None = None
     """Who is behind a server process; None where there is no file server."""
+    decoys: Container[str] = ()
+    """Paths of decoys. Asked for each file written or renamed: from memory."""
     births: Births | None = None
     """Tells who started a process that has ended; None where nothing can."""
     lost: tuple[str, ...] = ()
@@ -106,7 +112,9 @@ class Guard:
     ) -> None:
         state = journal.path.parent
         self._sensor, self._names, self._scope = edges.sensor, edges.names, scope
+        self._decoys = edges.decoys
         self._births, self._lost = edges.births, edges.lost
+        self._saved = edges.saved
         self._contain = contain and edges.sensor.attribution
         self._journal = journal
         self._log = Log(journal, edges.emit)
@@ -209,7 +217,8 @@ class Guard:
 
         Called before anything that takes its time, so that nobody runs on meanwhile. Whether events wait.
         """
-        while len(self._events) < _EVENTS and (more := self._sensor.read()):
+        if len(self._events) <= _LOOK_AHEAD:
+            more = self._sensor.read()
             for event in more:
                 if isinstance(event, Written):
                     self._triage.at_once(event)
@@ -230,6 +239,7 @@ class Guard:
                 self._lost_jobs = True
                 return
             if job is not None:
+                self._touched(job.path, "written", job.actor)
                 self._submit(job)
 
     def _take_names(self) -> None:
@@ -239,6 +249,15 @@ class Guard:
             elif (fact := self._triage.named(event, time.time_ns())) is not None:
                 for decision in self._see(fact):
                     self._response.handle(decision)
+                if isinstance(fact, Renamed):
+                    self._touched(fact.old, "renamed", fact.actor)
+                else:
+                    self._touched(fact.path, "deleted", fact.actor)
+
+    def _touched(self, path: str, how: str, actor: Actor | None) -> None:
+        if path in self._decoys:
+            for decision in self._see(Touched(path, how, actor, time.time_ns())):
+                self._response.handle(decision)
 
     def _submit(self, job: Job) -> None:
         self._jobs += 1
@@ -292,6 +311,8 @@ class Guard:
             self._report(job, verdict, incident, was, joined=joined)
         else:
             self._memory.healthy(job, verdict)
+            if job.counts and self._saved is not None:
+                self._saved(job.path)
 
     def _report(
         self, job: Job, verdict: Verdict, incident: str | None, was: State | None, *, joined: bool

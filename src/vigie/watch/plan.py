@@ -2,8 +2,8 @@
 
 | who | at once, in the guard's loop | then, one after the other, elsewhere |
 |---|---|---|
-| a process | freeze the writer, it, the program that forked it, and all that these started (`family`) | what `[guard]` orders |
-| an SMB client | freeze its smbd | deny its address, ask Samba who it is, cut it, let its smbd go on; as above |
+| a process | freeze it, its program, its family (`family`), and the writer | what `[guard]` orders |
+| an SMB client | freeze its smbd | deny its address, ask Samba who it is, cut it, let its smbd go; as above |
 | one that is never cut | | ask Samba who it is; then as above |
 | nobody known | | the last resort, if one is set; then as above |
 

@@ -200,7 +200,9 @@ class Response:
         for process in processes if self._holds is not None else ():
             self._freeze(incident, process, done)
         for process in [to_process(action.target) for action in done if families and action.in_force]:
-            if not take_family(process.pid, lambda pid, stat: self._freeze(incident, _named(pid, stat), done)):
+            if not take_family(
+                process.pid, lambda pid, stat: self._freeze(incident, _named(pid, stat), done)
+            ):
                 done.append(self._freeze_group(incident, process.pid))
         return done
 

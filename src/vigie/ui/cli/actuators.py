@@ -5,6 +5,7 @@ from typing import Any
 
 from vigie.config import Settings
 from vigie.journal import Journal
+from vigie.ui.cli.sealing import SealVault, has_vault
 from vigie.watch.actions import Actuator
 from vigie.watch.commands import Commands, Own
 from vigie.watch.firewall import DenyAddress
@@ -32,6 +33,8 @@ def actuators(settings: Settings, state: Path) -> dict[str, Actuator]:
             lambda incident: _told(state, incident),
         ),
     ]
+    if has_vault(settings):
+        found.append(SealVault(settings, state))
     return {actuator.kind: actuator for actuator in found}
 
 

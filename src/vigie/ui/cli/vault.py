@@ -1,5 +1,7 @@
 """`vigie vault`: keep versions in a plain restic repository, list, verify and restore them."""
 
+import glob
+
 import click
 from rich.table import Column
 
@@ -8,8 +10,10 @@ from vigie.errors import ExitCode, NoSuchTarget
 from vigie.journal import Baseline, Journal
 from vigie.model import Entry, Likeness, Skipped, State, Verdict
 from vigie.ui.cli import output, shown
-from vigie.vault import Restic, init, keep, password_of, repository_of, restore, snapshots, verify
+from vigie.ui.cli.sealing import restic_of
+from vigie.vault import Restic, init, keep, restore, snapshots, verify
 from vigie.vault.keep import record
+from vigie.watch.decoys import Register
 from vigie.workers import Workers
 
 _repository = click.option(
@@ -62,6 +66,8 @@ def keep_command(
         raise NoSuchTarget("vault keep", "nothing to keep is named", "Give a PATH, or set vault.paths.")
     restic = _restic(repository, chosen, state)
     folder = state_folder(state)
+    with Register(folder) as register:
+        decoys = [glob.escape(decoy.path) for decoy in register.all()]  # nobody's data: see docs/decoys.md
     with (
         Journal(folder) as journal,
         Baseline(folder) as baseline,
@@ -88,7 +94,7 @@ def keep_command(
             wanted,
             workers.judge_all,
             journal,
-            exclude=exclude,
+            exclude=(*exclude, *decoys),
             unjudged=chosen.check.exclude,
             before=before,
             on_verdict=on_verdict,
@@ -203,10 +209,7 @@ def restore_command(
 
 
 def _restic(given: str | None, settings: Settings, state: str | None) -> Restic:
-    repository = repository_of(given, settings.vault)
-    # Whether the program is there is said before anybody is asked for a password.
-    restic = Restic.at(settings.vault.restic, repository, state_folder(state))
-    return restic.with_password(password_of(settings.vault, restic.name))
+    return restic_of(settings, state_folder(state), given)
 
 
 def _say(entry: Entry | Skipped, verdict: Verdict, *, as_json: bool) -> None:

@@ -4,7 +4,10 @@ import importlib
 
 import click
 
-COMMANDS = {"alerts": "Send a test message to everybody who would be told."}
+COMMANDS = {
+    "alerts": "Send a test message to everybody who would be told.",
+    "decoys": "Place, list and remove files that nobody has a reason to touch.",
+}
 """Names of a command each, in the module of that name, and what it does. A folder called so is `./name`."""
 
 

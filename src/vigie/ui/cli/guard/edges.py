@@ -2,6 +2,7 @@
 
 import glob
 import shutil
+from collections.abc import Callable
 from contextlib import ExitStack
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -11,7 +12,10 @@ from vigie.errors import VigieError
 from vigie.judge import glance
 from vigie.sources.folder import walk
 from vigie.ui.cli.actuators import actuators, with_config
+from vigie.ui.cli.guard.vault import kept_close
+from vigie.ui.cli.sealing import KIND, SealVault, has_vault
 from vigie.watch.actions import Measure
+from vigie.watch.decoys import Register, Watched
 from vigie.watch.events import Sensor
 from vigie.watch.fanotify import Fanotify
 from vigie.watch.fanotify_names import Names
@@ -39,6 +43,11 @@ def edges(
         stack.callback(clients.close)
         acts["identify"] = Identify(clients)
     leave_out = (*chosen.check.exclude, glob.escape(scope.state))
+    saved: Callable[[str], None] | None = None
+    if has_vault(chosen):
+        if chosen.guard.keep_close:
+            saved = kept_close(chosen, scope.roots, Path(scope.state), emit, stack)
+        SealVault(chosen, Path(scope.state)).renew()
     names, births, lost = _beside(sensor, scope.roots, stack)
     return Edges(
         sensor=sensor,
@@ -48,11 +57,13 @@ def edges(
         walk=lambda: walk(scope.roots, exclude=leave_out),
         emit=emit,
         orders=orders(chosen),
+        saved=saved,
         actuators=acts,
         clients=clients,
         rules=all_rules(),
         names=names,
         births=births,
+        decoys=Watched(stack.enter_context(Register(Path(scope.state)))),
         lost=lost,
     )
 
@@ -63,9 +74,10 @@ def orders(chosen: Settings) -> Orders:
     spared = tuple(ip_network(text, strict=False) for text in guard.samba.never_cut)
     shares = (Measure("close-share", {"share": share}) for share in guard.last_resort.close_shares)
     mounts = (Measure("remount-read-only", {"mount": mount}) for mount in guard.last_resort.read_only)
+    seal = (Measure(KIND, {"repository": chosen.vault.repository}),) * (guard.seal and has_vault(chosen))
     return Orders(
         last_resort=(*shares, *mounts),
-        always=tuple(Measure("command", {"command": one.name}) for one in guard.command),
+        always=(*seal, *(Measure("command", {"command": one.name}) for one in guard.command)),
         spares=lambda address: any(ip_address(address) in network for network in spared),
     )
 
