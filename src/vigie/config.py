@@ -153,6 +153,15 @@ class CommandSettings(_Section):
     """After so long it is killed, with all that it started."""
 
 
+class MetricsSettings(_Section):
+    """`[guard.metrics]`: figures for Prometheus."""
+
+    textfile: str = ""
+    """A file for node_exporter's textfile collector (`….prom`), written every 15 seconds."""
+    listen: Annotated[str, Field(pattern=r"^$|^[\w.:\[\]-]+:\d{1,5}$")] = ""
+    """`127.0.0.1:9842`: answer there by HTTP."""
+
+
 class GuardSettings(_Section):
     """`[guard]`: what is watched and when it acts."""
 
@@ -173,6 +182,8 @@ class GuardSettings(_Section):
     `vault.password_file` are set; 0 keeps none."""
     seal: bool = True
     """Whether the vault forgets nothing from an incident that acts until it is released."""
+    metrics: MetricsSettings = MetricsSettings()
+    """Figures for Prometheus."""
     alerts: AlertSettings = AlertSettings()
     """Who is told."""
     command: tuple[CommandSettings, ...] = ()

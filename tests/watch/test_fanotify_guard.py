@@ -1,6 +1,7 @@
 """What a guard does with changes of names, dead writers, and a machine that slept."""
 
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +22,7 @@ from vigie.watch.facts import Deleted, Fact, Renamed
 from vigie.watch.freeze import Freezer
 from vigie.watch.guard import Edges, Guard
 from vigie.watch.proc_connector import Birth
-from vigie.watch.processes import ENDED
+from vigie.watch.processes import ENDED, stat_of
 from vigie.watch.responsible import Key, Link
 from vigie.watch.rules import Finding
 from vigie.watch.scope import Scope
@@ -79,16 +80,17 @@ class NamesSaid(Queue[NameEvent]):
 
 
 class Births:
-    """The dead pid was a child of this process's parent."""
+    """The dead pid was a child of this process's parent, or of another one."""
 
     def __init__(self) -> None:
         self.caught_up = 0
+        self.known = {DEAD: Birth(os.getppid(), 2**60)}
 
     def catch_up(self) -> None:
         self.caught_up += 1
 
     def of(self, pid: int) -> Birth | None:
-        return Birth(os.getppid(), 2**60) if pid == DEAD else None
+        return self.known.get(pid)
 
     def close(self) -> None:
         pass
@@ -114,7 +116,9 @@ class Listening:
 
 
 def judge(blob: OpenBlob, name: str, before: Likeness | None) -> Verdict:
-    del name, before
+    del before
+    if "slow" in name:
+        time.sleep(0.2)
     state = State.INTACT if blob.at(0, 99).isascii() else State.ENCRYPTED
     return Verdict(state, likeness=Likeness(state, None, blob.size, 0.0, b""))
 
@@ -213,6 +217,25 @@ def test_a_file_of_a_dead_writer_has_an_actor(bench: Bench) -> None:
     actor = bench.events("verdict")[0]["actor"]
     assert (actor["pid"], actor["executable"]) == (DEAD, ENDED)
     assert actor["parents"][0]["pid"] == os.getppid()
+
+
+def test_whoever_started_a_dead_writer_waits_in_its_place(
+    bench: Bench, sleeper: subprocess.Popen[str]
+) -> None:
+    def state() -> str:
+        stat = stat_of(sleeper.pid)
+        assert stat is not None
+        return stat.state
+
+    stat = stat_of(sleeper.pid)
+    assert stat is not None
+    # Not as a child of this process: what our own children write is our own affair.
+    bench.births.known = {DEAD: Birth(sleeper.pid, 2**60), sleeper.pid: Birth(1, stat.started)}
+    path = bench.share / "slow.pdf"
+    path.write_bytes(b"\xff" * 50)
+    bench.files.say(Written(str(path), os.open(path, os.O_RDONLY), DEAD, gone=True))
+    bench.until(lambda: state() == "T")
+    bench.until(lambda: state() != "T")  # judged: one file makes no incident
 
 
 def test_names_that_were_lost_mean_reading_everything_again(bench: Bench) -> None:

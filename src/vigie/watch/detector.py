@@ -132,6 +132,10 @@ class Detector:
         self._clock = 0
         self._last: int | None = None
 
+    def adjust(self, limit: int, window: float) -> None:
+        """Other settings from now on; what was counted stays."""
+        self._limit, self._paths, self._window_ns = limit, max(limit, _PATHS), int(window * 1e9)
+
     def see(self, fact: Fact) -> tuple[Decision, ...]:
         """Count one fact."""
         now = self._elapse(fact.time_ns)

@@ -10,7 +10,7 @@ number is the pid of the member that leads it (setpgid(2)), and is not given to 
 """
 
 import os
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from vigie.model import Actor, Process
 from vigie.watch.processes import Stat, stat_of
@@ -74,39 +74,49 @@ def everybody() -> dict[int, Stat]:
     return {pid: stat for pid in pids if (stat := stat_of(pid)) is not None}
 
 
-def below(roots: Iterable[int], table: dict[int, Stat], barred: Container[int] = ()) -> list[int]:
+def below(roots: Iterable[int], table: dict[int, Stat], barred: Collection[int] = ()) -> list[int]:
     """The family of `roots`, without them, parents first; nobody who is `barred`, or below one who is.
 
     Descendants, and members of a process group that one of the family leads.
     """
-    children: dict[int, list[int]] = {}
+    started: dict[int, list[int]] = {}
+    grouped: dict[int, list[int]] = {}
     for pid, stat in table.items():
-        if stat.state in "ZX":
-            continue
-        for above in {stat.parent, stat.group}:
-            children.setdefault(above, []).append(pid)
+        if stat.state not in "ZX":
+            started.setdefault(stat.parent, []).append(pid)
+            grouped.setdefault(stat.group, []).append(pid)
+    # Below the barred first: the group must not lead to what their parents keep out (Vigie's own workers).
+    out = _follow(barred, (started,), set())
+    roots = list(roots)
+    return _follow(roots, (started, grouped), {*out, *barred})[len(roots) :]
+
+
+def _follow(roots: Iterable[int], ways: Iterable[dict[int, list[int]]], known: set[int]) -> list[int]:
+    """The roots, and whoever the ways lead to from them, without those known before."""
     order = list(roots)
-    known = set(order)
-    begin = len(order)
+    known = known.union(order)
     for member in order:
-        for pid in children.get(member, ()):
-            if pid not in known and pid not in barred:
-                known.add(pid)
-                order.append(pid)
-    return order[begin:]
+        for way in ways:
+            for pid in way.get(member, ()):
+                if pid not in known:
+                    known.add(pid)
+                    order.append(pid)
+    return order
 
 
 def _children(still: list[int], seen: set[int]) -> Iterator[tuple[int, Stat]]:
     for parent in still:
         for pid in _children_of(parent):
             # The parent is compared: the pid may be another one's by now.
-            if pid not in seen and (stat := stat_of(pid)) is not None and stat.parent == parent:
+            stat = stat_of(pid) if pid not in seen else None
+            if stat is not None and stat.parent == parent and stat.state not in "ZX":
                 yield pid, stat
 
 
 def _members(still: list[int], seen: set[int]) -> Iterator[tuple[int, Stat]]:
     table = everybody()
-    return ((pid, table[pid]) for pid in below(still, table, seen))
+    found = below(still, table, seen.difference(still))
+    return ((pid, table[pid]) for pid in found if pid not in seen)
 
 
 def _children_of(pid: int) -> list[int]:

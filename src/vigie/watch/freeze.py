@@ -34,10 +34,14 @@ class Freezer:
     kind = "freeze"
 
     def __init__(self, never: Iterable[str] = ()) -> None:
-        pattern = "|".join(fnmatch.translate(glob) for glob in never)
-        self._never = re.compile(pattern) if pattern else None
+        self.adjust(never)
         self._ours = _line_of(os.getpid())
         self._spared: dict[tuple[int, int], str] = {}
+
+    def adjust(self, never: Iterable[str]) -> None:
+        """Other patterns from now on."""
+        pattern = "|".join(fnmatch.translate(glob) for glob in never)
+        self._never = re.compile(pattern) if pattern else None
         self._cache: dict[tuple[int, int], str] = {}
 
     def exempt(self, pid: int, stat: Stat) -> str:

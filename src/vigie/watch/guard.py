@@ -6,14 +6,15 @@ soon as nothing it wrote waits any more, unless an incident has been made of it:
 attack cannot run ahead of the judge, and everybody else loses a millisecond or two.
 """
 
+import os
 import selectors
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from vigie.config import GuardSettings
-from vigie.errors import ExitCode, VigieError
+from vigie.errors import DiskFull, ExitCode, VigieError
 from vigie.journal import Journal
 from vigie.model import Actor, Entry, Likeness, Skipped, State, Verdict
 from vigie.watch.actions import Actuators
@@ -45,6 +46,7 @@ from vigie.watch.response import Response, new_id
 from vigie.watch.responsible import Key
 from vigie.watch.rules import Rule
 from vigie.watch.scope import Scope
+from vigie.watch.standing import Standing
 from vigie.watch.suspend import Suspends
 from vigie.watch.triage import Clients, Triage
 from vigie.watch.waiting import Waiting
@@ -73,6 +75,8 @@ class Edges:
     glance: Callable[[bytes], bool]
     walk: Callable[[], Iterator[Entry | Skipped]]
     emit: Emit
+    standing: Callable[[Standing], None] | None = None
+    """Is told how the guard stands, once a second."""
     saved: Callable[[str], None] | None = None
     """Is told each healthy version that was written."""
     rules: tuple[Rule, ...] = ()
@@ -114,7 +118,9 @@ class Guard:
         self._sensor, self._names, self._scope = edges.sensor, edges.names, scope
         self._decoys = edges.decoys
         self._births, self._lost = edges.births, edges.lost
-        self._saved = edges.saved
+        self._saved, self._standing = edges.saved, edges.standing
+        self._freezer, self._since_ns = freezer, time.time_ns()
+        self._adjusted: tuple[GuardSettings, tuple[str, ...]] | None = None
         self._contain = contain and edges.sensor.attribution
         self._journal = journal
         self._log = Log(journal, edges.emit)
@@ -200,6 +206,7 @@ class Guard:
             "filesystems": list(sensor.filesystems),
         }
         self._log.row("guard", {"what": "start", **record})
+        self._stand()
         self._log.event("ready", **record)
 
     def _blind(self) -> list[str]:
@@ -362,7 +369,46 @@ class Guard:
         self._log.event("rescan", paths=list(self._scope.roots))
         self._slow.scan()
 
+    def adjust(self, settings: GuardSettings, never: Iterable[str]) -> None:
+        """Other settings, from the next second on; may be called from a signal handler."""
+        self._adjusted = (settings, tuple(never))
+
+    def _stand(self) -> None:
+        if self._standing is None:
+            return
+        standing = Standing(
+            pid=os.getpid(),
+            time_ns=time.time_ns(),
+            since_ns=self._since_ns,
+            sensor=self._sensor.name,
+            contain=self._contain,
+            paths=self._scope.roots,
+            lost=tuple(self._blind()),
+            queue=self._jobs,
+            held=len(self._holds),
+            frozen=len(self._response.frozen),
+            scanning=self._slow.scanning,
+            files=self._slow.counts[0],
+            judged=self._slow.counts[1],
+            known=self._slow.before,
+            troubles=dict(self._log.troubles),
+        )
+        try:
+            self._standing(standing)
+        except OSError as error:
+            self._log.trouble("standing", DiskFull("standing", error.strerror or str(error), "Make room."))
+        else:
+            self._log.well("standing")
+
     def _housekeeping(self) -> None:
+        if self._adjusted is not None:
+            (settings, never), self._adjusted = self._adjusted, None
+            self._detector.adjust(settings.encrypted_files, settings.window)
+            self._response.adjust(settings.release_after)
+            self._freezer.adjust(never)
+            self._log.row("guard", {"what": "settings"})
+            self._log.event("settings")
+        self._stand()
         self._memory.flush()
         self._log.retry()
         self._waiting.release_overdue()

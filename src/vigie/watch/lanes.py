@@ -228,6 +228,12 @@ class SlowLane:
         self._stop = threading.Event()
         self._work = threading.Semaphore(0)
         self._before: dict[str, Likeness | None] = {}
+        self.scanning = False
+        """Whether the folders are being read."""
+        self.counts = [0, 0]
+        """Files looked at, and judged, by the scan that runs or ran last."""
+        self.before = 0
+        """Files that the scan before that looked at."""
         self._thread = threading.Thread(target=self._run, name="slow lane", daemon=True)
         self._thread.start()
 
@@ -258,6 +264,8 @@ class SlowLane:
         began = time.monotonic()
         scanning, self._scan = self._scan, False
         counts = [0, 0]
+        if scanning:
+            self.before, self.counts, self.scanning = self.counts[0], counts, True
         found = self._changed(counts) if scanning else iter(())
         flying: deque[Job] = deque()
         while True:
@@ -273,6 +281,7 @@ class SlowLane:
             break
         if scanning and not self._stop.is_set():
             self._look_for_vanished()
+            self.scanning = False
             self._results.put(Scanned(counts[0], counts[1], time.monotonic() - began))
 
     def _judge_stream(self, entries: Iterator[Entry], flying: "deque[Job]") -> None:

@@ -27,7 +27,8 @@ class Log:
         self._journal = journal
         self._emit = emit
         self._waiting: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_WAITING)
-        self._troubles: set[str] = set()
+        self.troubles: dict[str, str] = {}
+        """What does not work now, and why."""
 
     def event(self, name: str, **fields: Any) -> None:
         """Tell whoever listens, now."""
@@ -52,14 +53,13 @@ class Log:
 
     def trouble(self, what: str, error: VigieError) -> None:
         """Say what cannot be done, the first time."""
-        if what not in self._troubles:
-            self._troubles.add(what)
+        if what not in self.troubles:
+            self.troubles[what] = str(error)
             self.event("trouble", what=what, problem=str(error), remedy=error.remedy)
 
     def well(self, what: str) -> None:
         """It works again; said if it did not."""
-        if what in self._troubles:
-            self._troubles.discard(what)
+        if self.troubles.pop(what, None) is not None:
             self.event("trouble", what=what, problem="", remedy="")
 
 

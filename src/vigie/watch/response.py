@@ -90,6 +90,10 @@ class Response:
             )
         self.expire(time.time_ns())
 
+    def adjust(self, release_after: float) -> None:
+        """Other settings from now on; what is in force expires as it was said."""
+        self._expiry_ns = int(release_after * 1e9)
+
     def handle(self, decision: Decision) -> str:
         """Act; the id of the incident."""
         if isinstance(decision, Opened):

@@ -175,7 +175,8 @@ class Triage:
                 return None
             path = known.path
         stat = stat_of(pid) if pid is not None and not event.gone else None
-        if pid is not None and stat is not None and self._begins_badly((pid, stat.started), blob):
+        bad = pid is not None and self._begins_badly((pid, stat.started if stat is not None else 0), blob)
+        if bad and pid is not None and stat is not None:
             self._hold(pid, stat, event.pidfd)
         # What follows may take its time: if it matters, the writer stands still.
         known = known or self._past.at(path) or self._by_inode(status, path, blob.fileno())
@@ -197,11 +198,21 @@ class Triage:
             if any(parent.pid == self._own for parent in actor.parents):
                 return None
             line = line_of(actor)
+        if bad and (stat is None or stat.state in "ZX"):
+            self._hold_above(line)
         return Job(path, stamp_of(status), before, blob, actor, line)
 
     def _hold(self, pid: int, stat: Stat, pidfd: int | None) -> None:
         if self._holds is not None:
             self._holds.hold(pid, stat, pidfd, time.monotonic())
+
+    def _hold_above(self, line: tuple[ProcessKey, ...]) -> None:
+        """In place of a writer that has ended, the nearest of those that started it waits for the judge."""
+        for pid, started in line[1:]:
+            stat = stat_of(pid)
+            if stat is not None and stat.started == started and stat.state not in "ZX":
+                self._hold(pid, stat, None)
+                return
 
     def _begins_badly(self, key: Key, blob: FileBlob) -> bool:
         """Whether whoever wrote it must wait, from what is known at once."""

@@ -44,6 +44,9 @@ def _tell(out: Console, incident: Incident) -> None:
     """One incident, in lines that fit any terminal; its id is never cut, since `vigie release` wants it."""
     actor = incident.actor
     who = f"{actor['executable']} (pid {actor['pid']}, user {actor['user']})" if actor else "unknown"
+    if actor and (client := actor.get("client")):
+        known = ", ".join(filter(None, (client["user"], client["machine"], client["share"])))
+        who = f"SMB client {client['address']}{f' ({known})' if known else ''}, through {who}"
     parents = [f"{p['executable']} ({p['pid']})" for p in actor["parents"][:4]] if actor else []
     files = [
         *incident.files[:_NAMED],

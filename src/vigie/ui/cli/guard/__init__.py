@@ -6,6 +6,8 @@ import click
 
 COMMANDS = {
     "alerts": "Send a test message to everybody who would be told.",
+    "install": "Have systemd keep it running, with no more rights than it needs.",
+    "status": "Say whether it watches, what it sees and what is open.",
     "decoys": "Place, list and remove files that nobody has a reason to touch.",
 }
 """Names of a command each, in the module of that name, and what it does. A folder called so is `./name`."""

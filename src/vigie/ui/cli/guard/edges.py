@@ -12,6 +12,7 @@ from vigie.errors import VigieError
 from vigie.judge import glance
 from vigie.sources.folder import walk
 from vigie.ui.cli.actuators import actuators, with_config
+from vigie.ui.cli.guard.standing import standing_for
 from vigie.ui.cli.guard.vault import kept_close
 from vigie.ui.cli.sealing import KIND, SealVault, has_vault
 from vigie.watch.actions import Measure
@@ -22,6 +23,7 @@ from vigie.watch.fanotify_names import Names
 from vigie.watch.folder_events import FolderEvents
 from vigie.watch.guard import Edges
 from vigie.watch.log import Emit
+from vigie.watch.metrics import Metrics
 from vigie.watch.plan import Orders
 from vigie.watch.proc_connector import ProcConnector
 from vigie.watch.rules.all import all_rules
@@ -32,7 +34,13 @@ from vigie.workers import Workers
 
 
 def edges(
-    chosen: Settings, scope: Scope, workers: Workers, sensor: Sensor, emit: Emit, stack: ExitStack
+    chosen: Settings,
+    scope: Scope,
+    workers: Workers,
+    sensor: Sensor,
+    emit: Emit,
+    stack: ExitStack,
+    metrics: Metrics | None = None,
 ) -> Edges:
     """All that a guard is wired to; what has to be closed, `stack` closes. The caller closes the sensor."""
     acts = actuators(chosen, Path(scope.state))
@@ -58,6 +66,7 @@ def edges(
         emit=emit,
         orders=orders(chosen),
         saved=saved,
+        standing=standing_for(chosen, Path(scope.state), metrics),
         actuators=acts,
         clients=clients,
         rules=all_rules(),

@@ -8,6 +8,7 @@ import click
 
 from vigie.ui.cli import shown
 from vigie.ui.cli.output import counted
+from vigie.watch.actions import target_of, words_of
 from vigie.watch.log import Emit
 
 _STYLES = {
@@ -63,7 +64,7 @@ def _details(name: str, event: dict[str, Any]) -> str:
         return f"{event['id']}: {event['reason']}; {who(event['actor'])}"
     if name == "action":
         until = f", until {event['expires']}" if event["expires"] else ""
-        return f"{event['kind']} {event['executable']} (pid {event['pid']}): {event['outcome']}{until}"
+        return f"{event['kind']} {words_of(target_of(event))}: {event['outcome']}{until}"
     if name == "stopped":
         left = ", ".join(str(process["pid"]) for process in event["frozen"])
         return counted(event["incidents"], "incident") + (
@@ -79,6 +80,9 @@ def who(actor: dict[str, Any] | None) -> str:
     if actor is None:
         return "actor unknown"
     words = [actor["executable"], f"pid {actor['pid']}"]
+    if client := actor.get("client"):
+        named = (client["user"] and f"user {client['user']}", client["machine"], client["share"])
+        words[:0] = [f"SMB client {client['address']}", *filter(None, named)]
     words += [f"{what} {actor[what]}" for what in ("user", "unit") if actor.get(what)]
     if container := actor.get("container"):
         words.append(f"in container {container[:12]}")  # as Docker and Podman show ids

@@ -11,9 +11,10 @@ from vigie.watch.alerts.machines import Machines, Sink
 from vigie.watch.alerts.people import People, through_apprise, urls_of
 from vigie.watch.alerts.syslog import Syslog
 from vigie.watch.log import Emit, timestamp
+from vigie.watch.metrics import Metrics
 
 
-def to_all(chosen: Settings, emit: Emit, stack: ExitStack) -> Emit:
+def to_all(chosen: Settings, emit: Emit, stack: ExitStack, metrics: Metrics | None = None) -> Emit:
     """`emit`, and whoever else the settings name; `stack` ends their threads.
 
     Raises:
@@ -26,7 +27,7 @@ def to_all(chosen: Settings, emit: Emit, stack: ExitStack) -> Emit:
         remedy = "Try `vigie guard alerts`."
         emit({"event": "trouble", "time": stamp, "what": "alerts", "problem": problem, "remedy": remedy})
 
-    listeners: list[Emit] = [emit]
+    listeners: list[Emit] = [emit] if metrics is None else [emit, metrics.tell]
     if told.urls_file:
         send = through_apprise(urls_of(told.urls_file))
         people = People(send, trouble, told.language, host, told.contact)

@@ -20,7 +20,7 @@ from vigie.watch.decoys.register import Decoy, Register
 
 _FIRST = ("00_", "000_", "0000_", "!00_")
 """What a name begins with to come before the others; the first that does is taken."""
-_LAST = ("Zones_", "zz_", "zzz_", "zzzz_")
+_LAST = ("z_", "zz_", "zzz_", "zzzz_")
 _NAMES = (
     ("xlsx", _FIRST, ("Annuaire_patients_{year}", "Liste_patients_{year}", "Registre_entrees_{year}")),
     (
@@ -121,11 +121,10 @@ def _place(folder: str, register: Register, rng: Random) -> Placed:
 
 def _begin(beginnings: tuple[str, ...], names: list[str]) -> str:
     """The first of them that comes before (or behind) every name, capitals or not; else the strongest."""
-    folded = [name.casefold() for name in names]
+    others = [*names, *(name.casefold() for name in names)]
     first = beginnings is _FIRST
     for beginning in beginnings:
-        mine = beginning.casefold()
-        if all(mine < name if first else mine > name for name in folded):
+        if all(beginning < name if first else beginning > name for name in others):
             return beginning
     return beginnings[-1]
 
