@@ -160,7 +160,7 @@ LOUD: dict[str, tuple[list[Fact], str, bool]] = {
     "a new process for each file, one every ten minutes": (
         [hit(n, n * 10 * MINUTE, who(100 + n, "/bin/x")) for n in range(8)],
         "8 files were turned into encrypted ones within 7 days",
-        True,
+        False,
     ),
     "a client, one a day": (
         [hit(n, n * 20 * 60 * MINUTE, smb(100 + n)) for n in range(8)],

@@ -1,12 +1,14 @@
 """Slow burns: a few files a day, by processes that come and go.
 
-| the same program of the same user, or the same SMB client, within 7 days | then |
-|--------------------------------------------------------------------------|------|
-| turns 8 distinct files into encrypted ones                               | act  |
+| within 7 days turns 8 distinct files into encrypted ones    | then |
+|-------------------------------------------------------------|------|
+| the same SMB client                                         | act  |
+| the same program of the same user, whatever its pid         | tell |
 
 Rule 1 of the detector looks at one process within an hour; who starts a new one for each file, or waits, is
-seen here. Healthy containers (a password ZIP each day, the nightly backup through gpg) are not *encrypted*
-to the judge, and do not count. What was counted survives a restart: the journal tells it again
+seen here. A program may be anybody's (an interpreter, `openssl`), so its next process is not stopped for
+what others did: people are told. Healthy containers (a password ZIP each day, the nightly backup through
+gpg) are not *encrypted* to the judge, and do not count. What was counted survives a restart
 (`Detector.recall`).
 """
 
@@ -42,7 +44,8 @@ class Slow:
         if len(paths) < _FILES:
             return None
         reason = f"{len(paths)} files were turned into encrypted ones within {span(WINDOW)}, a few at a time"
-        return Finding("slow", key, actor, paths, len(paths), reason, acts=True)
+        client = actor is not None and actor.client is not None
+        return Finding("slow", key, actor, paths, len(paths), reason, acts=client)
 
     def forget(self, key: Key) -> None:
         """It starts from nothing."""
