@@ -1,4 +1,4 @@
-"""What the guard costs others: the same work with and without it, in turns (ABBA), medians of five; and at rest."""
+"""What the guard costs others: the same work with and without it, in turns, medians of five; and at rest."""
 
 import os
 import statistics
