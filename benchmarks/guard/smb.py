@@ -134,7 +134,8 @@ def _fill(folder: Path) -> None:
 
 
 def _calm(guard: Watching) -> None:
-    """Until the guard has judged all that was written."""
+    """Until the guard has noticed the release, and judged all that was written."""
+    time.sleep(1.5)
     count = -1
     while count != len(guard.events):
         count = len(guard.events)

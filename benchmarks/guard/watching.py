@@ -49,8 +49,8 @@ class Watching:
             return self._news.wait_for(holds, seconds)
 
     def since(self, mark: int, name: str) -> list[dict[str, Any]]:
-        """Events of a name after the first `mark`."""
-        return [event for event in self.events[mark:] if event["event"] == name]
+        """Events of a name after the first `mark`; incidents that are only told are left out."""
+        return [e for e in self.events[mark:] if e["event"] == name and e.get("acts", True)]
 
     def _read(self) -> None:
         assert self.process.stdout is not None

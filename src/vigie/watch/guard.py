@@ -16,12 +16,13 @@ from dataclasses import dataclass, field, replace
 from vigie.config import GuardSettings
 from vigie.errors import DiskFull, ExitCode, VigieError
 from vigie.journal import Journal
-from vigie.model import Actor, Entry, Likeness, Skipped, State, Verdict
+from vigie.model import Entry, Skipped, State
 from vigie.watch.actions import Actuators
+from vigie.watch.deciding import Deciding
 from vigie.watch.deeds import Acted
-from vigie.watch.detector import Decision, Detector, Joined, Question
+from vigie.watch.detector import Detector
 from vigie.watch.events import Event, NameSensor, Overflow, Sensor, Written
-from vigie.watch.facts import Fact, Observation, Renamed, Touched, to_body
+from vigie.watch.facts import Renamed
 from vigie.watch.freeze import Freezer
 from vigie.watch.ground import Ground
 from vigie.watch.hold import Holds
@@ -37,13 +38,12 @@ from vigie.watch.lanes import (
     SlowLane,
     Vanished,
 )
-from vigie.watch.log import Emit, Log, actor_record, process_record
+from vigie.watch.log import Emit, Log, process_record
 from vigie.watch.memory import Memory
 from vigie.watch.plan import Orders
 from vigie.watch.processes import Births
-from vigie.watch.replay import answer_body, recall
+from vigie.watch.replay import recall
 from vigie.watch.response import Response, new_id
-from vigie.watch.responsible import Key
 from vigie.watch.rules import Rule
 from vigie.watch.scope import Scope
 from vigie.watch.standing import Standing
@@ -116,9 +116,8 @@ class Guard:
     ) -> None:
         state = journal.path.parent
         self._sensor, self._names, self._scope = edges.sensor, edges.names, scope
-        self._decoys = edges.decoys
         self._births, self._lost = edges.births, edges.lost
-        self._saved, self._standing = edges.saved, edges.standing
+        self._standing = edges.standing
         self._freezer, self._since_ns = freezer, time.time_ns()
         self._adjusted: tuple[GuardSettings, tuple[str, ...]] | None = None
         self._contain = contain and edges.sensor.attribution
@@ -140,8 +139,12 @@ class Guard:
             edges.actuators,
             self._results.put,
         )
+        self._deciding = Deciding(
+            self._detector, self._response, self._memory, self._log, edges.decoys, edges.saved
+        )
+        suspected = self._deciding.suspected
         self._triage = Triage(
-            scope, self._memory, holds, edges.glance, self._suspected, edges.clients, edges.births
+            scope, self._memory, holds, edges.glance, suspected, edges.clients, edges.births
         )
         self._waiting = Waiting(holds, self._response.holds_back, self._take_events)
         self._suspends = Suspends()
@@ -246,7 +249,7 @@ class Guard:
                 self._lost_jobs = True
                 return
             if job is not None:
-                self._touched(job.path, "written", job.actor)
+                self._deciding.touched(job.path, "written", job.actor)
                 self._submit(job)
 
     def _take_names(self) -> None:
@@ -254,17 +257,11 @@ class Guard:
             if isinstance(event, Overflow):
                 self._overflow(event.reason)
             elif (fact := self._triage.named(event, time.time_ns())) is not None:
-                for decision in self._see(fact):
-                    self._response.handle(decision)
+                self._deciding.see(fact)
                 if isinstance(fact, Renamed):
-                    self._touched(fact.old, "renamed", fact.actor)
+                    self._deciding.touched(fact.old, "renamed", fact.actor)
                 else:
-                    self._touched(fact.path, "deleted", fact.actor)
-
-    def _touched(self, path: str, how: str, actor: Actor | None) -> None:
-        if path in self._decoys:
-            for decision in self._see(Touched(path, how, actor, time.time_ns())):
-                self._response.handle(decision)
+                    self._deciding.touched(fact.path, "deleted", fact.actor)
 
     def _submit(self, job: Job) -> None:
         self._jobs += 1
@@ -281,8 +278,12 @@ class Guard:
         if isinstance(result, Judged):
             if not result.job.scanned:
                 self._jobs -= 1
-            self._judged(result)
-            self._waiting.done(result.job)
+            job = result.job
+            # What was written since we watch comes as an event too, with its writer.
+            twice = job.scanned and job.stamp[4] >= self._seen_since_ns
+            if result.verdict.state is not State.SKIPPED and not twice and self._deciding.judged(result):
+                self._waiting.hold(job)  # until all that its writer wrote meanwhile is judged
+            self._waiting.done(job)
         elif isinstance(result, Acted):
             self._response.done(result)
         elif isinstance(result, Vanished):
@@ -292,71 +293,6 @@ class Guard:
             self._log.event(
                 "baseline", files=result.files, judged=result.judged, seconds=round(result.seconds, 3)
             )
-
-    def _judged(self, result: Judged) -> None:
-        """Tell the detector, act, and keep a record."""
-        job, verdict = result.job, result.verdict
-        if verdict.state is State.SKIPPED or (job.scanned and job.stamp[4] >= self._seen_since_ns):
-            return  # what was written since we watch comes as an event too, with its writer
-        was = self._memory.was(job.path)
-        incident: str | None = None
-        joined = False
-        if job.counts:
-            before = job.before
-            if was is State.ENCRYPTED:
-                before = Likeness(State.ENCRYPTED, None, job.stamp[2], 1.0, b"")
-            told = (result.digest, result.asks)
-            seen = Observation(job.path, verdict, before, job.actor, time.time_ns(), *told)
-            decisions = [*self._see(seen), *self._look_up(self._detector.questions())]
-            for decision in decisions:
-                incident = self._response.handle(decision)
-                joined = isinstance(decision, Joined)
-        if verdict.state in (State.ENCRYPTED, State.DAMAGED) or incident is not None:
-            if verdict.state is State.ENCRYPTED and incident is None:
-                # It has a file on its record: it waits until all that it wrote meanwhile is judged.
-                self._waiting.hold(job)
-            self._report(job, verdict, incident, was, joined=joined)
-        else:
-            self._memory.healthy(job, verdict)
-            if job.counts and self._saved is not None:
-                self._saved(job.path)
-
-    def _report(
-        self, job: Job, verdict: Verdict, incident: str | None, was: State | None, *, joined: bool
-    ) -> None:
-        self._memory.bad(job.path, verdict.state, job.stamp)
-        if was is verdict.state:
-            return  # a file that is written bit by bit is damaged again and again: once is enough
-        record = {"path": job.path, "size": job.stamp[2], **verdict.record(), "incident": incident}
-        writer = process_record(job.actor.process) if job.actor else None
-        self._log.row(
-            "verdict", {**record, "joined": joined, "actor": writer, "stamp": list(job.stamp)}, durable=False
-        )
-        self._log.event("verdict", **record, actor=actor_record(job.actor))
-
-    def _see(self, fact: Fact) -> tuple[Decision, ...]:
-        """Tell the detector; what may lead to a decision is journaled, so that it can be replayed."""
-        if self._detector.counts(fact):
-            self._log.row("fact", to_body(fact), durable=False)
-        return self._detector.see(fact)
-
-    def _suspected(self, key: Key) -> bool:
-        return self._detector.suspects(key) or self._response.holds_back(key)
-
-    def _look_up(self, questions: tuple[Question, ...]) -> list[Decision]:
-        """Answer the detector: count the known files that are gone from the folders it asks about."""
-        if questions:
-            self._memory.flush()
-        counted: dict[tuple[tuple[str, ...], int], int] = {}
-        decisions: list[Decision] = []
-        for question in questions:
-            asked = (question.folders, question.since_ns)
-            if asked not in counted:
-                counted[asked] = sum(self._memory.gone_from(f, question.since_ns) for f in question.folders)
-            now = time.time_ns()
-            self._log.row("answer", answer_body(question, counted[asked], now), durable=False)
-            decisions += self._detector.answer(question, counted[asked], now)
-        return decisions
 
     def _overflow(self, reason: str) -> None:
         self._log.row("guard", {"what": "overflow", "reason": reason})
@@ -414,8 +350,7 @@ class Guard:
         self._waiting.release_overdue()
         self._response.expire(time.time_ns())
         self._response.notice_releases()
-        for decision in self._look_up(self._detector.pending(time.time_ns())):
-            self._response.handle(decision)
+        self._deciding.pending()
         if self._lost_jobs:
             self._lost_jobs = False
             self._overflow("more files were written than can wait")
