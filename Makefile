@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The programs Vigie drives, and those its tests meet for real.
 RUN_PACKAGES := python3-venv restic
-TEST_PACKAGES := rclone borgbackup gnupg zip sqlite3 chromium samba smbclient nftables
+TEST_PACKAGES := rclone borgbackup gnupg zip sqlite3 chromium samba smbclient nftables iproute2 procps
 # One process a core; a file's tests stay together, so that what they share is made once (docs/decisions/0013).
 SIDE_BY_SIDE := -m "not alone" --numprocesses auto --dist loadfile
 
