@@ -201,8 +201,15 @@ def test_after_a_release_everything_is_counted_afresh() -> None:
     assert isinstance(first, Opened)
     judge.close(first.incident.id)
     assert judge.see(note(4)) == ()
-    for n in range(5):
-        judge.see(Touched(f"/!{n}", "written", who(), 0))
+
+    child = Actor(Process(30, 300, "/bin/p30", user="anne"), (who(20).process, INIT))
+    opened_by_child = [d for n in range(3) for d in judge.see(hit(n, 0, child))]
+    [second] = opened_by_child
+    assert isinstance(second, Opened)
+    judge.close(second.incident.id)
+    [told] = judge.see(Touched("/!a", "written", who(20), 0))  # its parent did nothing else
+    assert isinstance(told, Opened)
+    assert not told.incident.acts
 
 
 def test_writers_are_kept_apart() -> None:

@@ -125,6 +125,8 @@ class Detector:
         self._rules = tuple(rules)
         self._tallies: OrderedDict[Key, _Tally] = OrderedDict()
         self._open: OrderedDict[Key, str] = OrderedDict()
+        self._counted: OrderedDict[str, tuple[Key, ...]] = OrderedDict()
+        """Everybody for whom the deeds of an open incident were counted."""
         self._told: OrderedDict[tuple[Key, str], int] = OrderedDict()
         """When people were told of an actor because of a rule, by our own clock."""
         self._growing: dict[Key, None] = {}
@@ -209,7 +211,7 @@ class Detector:
             finding.acts,
         )
         if finding.acts:
-            self._remember_open(finding.key, incident.id)
+            self._remember_open(finding.key, incident)
             self._tallies.pop(finding.key, None)
         return (Opened(incident, writer),)
 
@@ -259,9 +261,11 @@ class Detector:
         return key in self._open or (tally is not None and bool(tally.encrypted))
 
     def close(self, incident: str) -> None:
-        """The incident is over: its actor starts from nothing."""
-        for key in [k for k, v in self._open.items() if v == incident]:
+        """The incident is over: its actor, and those that were counted with it, start from nothing."""
+        keys = {k for k, v in self._open.items() if v == incident}
+        for key in keys:
             del self._open[key]
+        for key in keys.union(self._counted.pop(incident, ())):
             for rule in self._rules:
                 rule.forget(key)
 
@@ -270,7 +274,7 @@ class Detector:
     ) -> Opened:
         files = tuple(paths)
         incident = Incident(self._new_id(time_ns), tally.actor, files[:_SHOWN], len(files), reason, time_ns)
-        self._remember_open(key, incident.id)
+        self._remember_open(key, incident)
         del self._tallies[key]
         # What is laid at this door is not counted again at its parents'.
         for parent in tally.actor.parents if tally.actor else ():
@@ -280,10 +284,13 @@ class Detector:
                     above.strangers.pop(path, None)
         return Opened(incident, tally.writer)
 
-    def _remember_open(self, key: Key, incident: str) -> None:
-        self._open[key] = incident
+    def _remember_open(self, key: Key, incident: Incident) -> None:
+        self._open[key] = incident.id
+        self._counted[incident.id] = tuple(above for above, _ in chain_of(incident.actor))
         if len(self._open) > _INCIDENTS:
             self._open.popitem(last=False)
+        if len(self._counted) > _INCIDENTS:
+            self._counted.popitem(last=False)
 
     def _tally(self, key: Key, actor: Actor | None) -> _Tally:
         tally = self._tallies.get(key)
