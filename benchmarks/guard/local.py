@@ -30,29 +30,10 @@ def measured(runs: int) -> Iterator[dict[str, Any]]:
 
 
 def _cell(pattern: str, rate: int, runs: int) -> dict[str, Any]:
-    place = Path(tempfile.mkdtemp(prefix="vigie-guard-"))
-    share = place / "share"
-    share.mkdir()
-    attacks = [_ready(share / f"run{number}", pattern, rate) for number in range(runs)]
     lost: list[int] = []
     stopped: list[float] = []
-    try:
-        with Watching([share], place / "state", "--contain") as guard:
-            for number, attack in enumerate(attacks):
-                mark, began = len(guard.events), time.time()
-                assert attack.stdin is not None
-                attack.stdin.write("go\n")
-                attack.stdin.flush()
-                guard.until(lambda mark=mark: bool(guard.since(mark, "incident")), 5)  # type: ignore[misc]
-                time.sleep(0.6)
-                stopped += [event["at"] - began for event in guard.since(mark, "incident")[:1]]
-                lost.append(_lost(share / f"run{number}"))
-                _end(attack)
-                time.sleep(0.2)
-    finally:
-        for attack in attacks:
-            _end(attack)
-        shutil.rmtree(place)
+    for _ in range(runs):
+        _run(pattern, rate, lost, stopped)
     return {
         "pattern": PATTERNS[pattern],
         "files/s": rate or "all it can",
@@ -62,6 +43,27 @@ def _cell(pattern: str, rate: int, runs: int) -> dict[str, Any]:
         "stopped": len(stopped),
         "ms to the stop": round(1000 * statistics.median(stopped)) if stopped else None,
     }
+
+
+def _run(pattern: str, rate: int, lost: list[int], stopped: list[float]) -> None:
+    """One attack, under a guard that has seen none before."""
+    place = Path(tempfile.mkdtemp(prefix="vigie-guard-"))
+    share = place / "share"
+    share.mkdir()
+    attack = _ready(share / "run", pattern, rate)
+    try:
+        with Watching([share], place / "state", "--contain") as guard:
+            mark, began = len(guard.events), time.time()
+            assert attack.stdin is not None
+            attack.stdin.write("go\n")
+            attack.stdin.flush()
+            guard.until(lambda: bool(guard.since(mark, "incident")), 5)
+            time.sleep(0.6)
+            stopped += [event["at"] - began for event in guard.since(mark, "incident")[:1]]
+            lost.append(_lost(share / "run"))
+    finally:
+        _end(attack)
+        shutil.rmtree(place)
 
 
 def _ready(folder: Path, pattern: str, rate: int) -> "subprocess.Popen[str]":

@@ -48,7 +48,11 @@ def wrote(
 
 def note(number: int, at: int = 0, actor: Actor | None = None, *, asks: bool = False) -> Observation:
     path = f"/d{number}/README.txt"
-    return wrote(path, State.INTACT, at, actor, new=True, digest="n" * 64, asks=asks)
+    return wrote(path, State.INTACT, at, actor, new=True, digest="n" * 64, asks=asks, kind="text")
+
+
+def page(number: int, at: int = 0) -> Observation:
+    return wrote(f"/db/{number}/0000", State.UNKNOWN, at, new=True, digest="0" * 64)
 
 
 def hit(number: int, at: int = 0, actor: Actor | None = None) -> Observation:
@@ -84,6 +88,7 @@ ENDINGS = (".bak", ".old", ".tmp", ".1", ".2026-11-24", "~", ".part", ".orig", "
 QUIET: dict[str, list[Fact]] = {
     "an installer puts one licence everywhere": [note(n, n) for n in range(500)],
     "a text asks for ransom once": [note(1, asks=True)],
+    "a database's pages beside one broken file": [hit(0), *(page(n, n) for n in range(50))],
     "a photo import": [renamed(f"/p/IMG_{n}.JPG", f"/p/2026-11-24 {n}.jpg", n) for n in range(500)],
     "a log rotation": [renamed(f"/var/a{n}.log", f"/var/a{n}.log.1", n) for n in range(100)],
     "kept aside": [renamed(p, p + e, 0) for p in DOCUMENTS for e in ENDINGS],
@@ -119,7 +124,7 @@ LOUD: dict[str, tuple[list[Fact], str, bool]] = {
     "notes beside renames": (
         [*(renamed(p, p + ".x9q") for p in DOCUMENTS[:3]), note(1), note(2), note(3)],
         "the same note",
-        True,
+        False,
     ),
     "a text that asks for ransom": (
         [note(1, asks=True), note(2, asks=True)],

@@ -1,14 +1,16 @@
 """Ransom notes: the same small new file in many folders, by somebody who also does what an attack does.
 
-| one actor, within 10 minutes, puts the same bytes                        | then  |
-|--------------------------------------------------------------------------|-------|
-| into 3 folders, and encrypts a file, or gives files an ending of its own | act   |
-| into 2 folders, and the text asks for ransom (`judge.note`)              | tell  |
-| into any number of folders, and nothing else: an installer, git, cp      | quiet |
+| one actor, within 10 minutes, puts the same readable text            | then  |
+|----------------------------------------------------------------------|-------|
+| into 3 folders, and turns a file into an encrypted one               | act   |
+| into 3 folders, and gives 3 documents an ending that no format has   | tell  |
+| into 2 folders, and it asks for ransom (`judge.note`)                | tell  |
+| into any number of folders, and nothing else: an installer, git, cp  | quiet |
 
-A package manager puts one licence into hundreds of folders; it encrypts nothing and renames nothing to an
-ending that no program knows. The words of a ransom note alone stop nobody: whoever restores a struck share,
-or keeps a sample for the police, writes them too.
+Readable is what people read: a database makes the same pages of zeros in many folders, and says nothing by
+it. A package manager puts one licence into hundreds of folders; it encrypts nothing and renames nothing to
+an ending that no program knows. The words of a ransom note alone stop nobody: whoever restores a struck
+share, or keeps a sample for the police, writes them too.
 """
 
 from collections.abc import Sequence
@@ -24,6 +26,8 @@ _WINDOW = 10 * MINUTE
 _FOLDERS = 3
 _FOLDERS_ASKING = 2
 _RENAMED = 3
+_READABLE = frozenset({"text", "html", "rtf"})
+"""Formats of what people read."""
 
 
 class Notes:
@@ -36,7 +40,10 @@ class Notes:
 
     def counts(self, fact: Fact) -> bool:
         """Small new files; of what else counts here, other rules keep count."""
-        return isinstance(fact, Observation) and bool(fact.digest) and (fact.asks or self._somebody_strikes)
+        if not isinstance(fact, Observation) or not fact.digest or fact.verdict.likeness is None:
+            return False
+        readable = fact.verdict.likeness.format in _READABLE
+        return readable and (fact.asks or self._somebody_strikes)
 
     @property
     def _somebody_strikes(self) -> bool:
@@ -58,13 +65,13 @@ class Notes:
             self._put.add((key, fact.digest), fact.path, now)
             paths = self._put.of((key, fact.digest), now)
             folders = len({dirname(path) for path in paths})
-            destroys = self._struck.of(key, now) or len(self._renamed.of(key, now)) >= _RENAMED
-            if folders >= _FOLDERS and destroys:
+            destroys = bool(self._struck.of(key, now))
+            if folders >= _FOLDERS and (destroys or len(self._renamed.of(key, now)) >= _RENAMED):
                 reason = (
                     f"the same note, {basename(fact.path)}, was put into {folders} folders within "
-                    f"{span(_WINDOW)} by who encrypts or renames files there"
+                    f"{span(_WINDOW)} by who {'encrypts' if destroys else 'renames'} files"
                 )
-                return Finding("notes", key, actor, paths, len(paths), reason, acts=True)
+                return Finding("notes", key, actor, paths, len(paths), reason, destroys)
             if folders >= _FOLDERS_ASKING and fact.asks:
                 reason = f"a text that asks for ransom, {basename(fact.path)}, was put into {folders} folders"
                 return Finding("notes", key, actor, paths, len(paths), reason, acts=False)
