@@ -252,6 +252,7 @@ LIMITS: Mapping[str, str] = {
     "écriture ne peut être nommé, rien ne peut être gelé",
     "a file that is written again and again is read only every few seconds": "un fichier écrit sans cesse "
     "n’est relu que toutes les quelques secondes",
+    "renames and deletions are not seen": "les changements de nom et les suppressions ne sont pas vus",
     "a file whose name is not UTF-8 is found only by reading everything again": "un fichier dont le nom "
     "n’est pas en UTF-8 n’est trouvé qu’en relisant tout",
 }
