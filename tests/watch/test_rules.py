@@ -100,6 +100,7 @@ QUIET: dict[str, list[Fact]] = {
     "a folder is deleted": [gone(n, n) for n in range(1000)],
     "a backup": [container(n, n) for n in range(100)],
     "a zip sent off, and a tidy-up later": [container(1), *(gone(n, 31 * MINUTE) for n in range(50))],
+    "a tidy-up beside one protected export": [container(1, kind="zip"), *(gone(n) for n in range(29))],
     "packing deletes its own pieces": [
         container(0),
         *(Deleted(f"/out/{n}", who(), n) for n in range(50)),
@@ -146,9 +147,9 @@ LOUD: dict[str, tuple[list[Fact], str, bool]] = {
         "3 documents got the ending .x9q within 10 min by who turned files into encrypted ones",
         True,
     ),
-    "locked with 7z": ([container(1), *(gone(n) for n in range(10))], "10 documents were deleted", False),
+    "locked with 7z": ([container(1), *(gone(n) for n in range(30))], "30 documents were deleted", False),
     "locked into strangers": (
-        [container(1, kind=None), *(gone(n) for n in range(10))],
+        [container(1, kind=None), *(gone(n) for n in range(30))],
         "containers that only a password opens",
         False,
     ),
@@ -289,7 +290,7 @@ def test_any_bytes_may_be_asked_about(text: bytes) -> None:
 
 
 ACTORS = st.sampled_from([who(10), who(20), Actor(who(30).process, (who(10).process,)), smb(40), smb(50)])
-NUMBERS = st.integers(0, 30)
+NUMBERS = st.integers(0, 40)
 STEPS = st.lists(
     st.one_of(
         st.builds(lambda n, a: hit(n, actor=a), NUMBERS, ACTORS),

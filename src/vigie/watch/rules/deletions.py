@@ -2,7 +2,7 @@
 
 | one actor, within 30 minutes                                                       | then  |
 |------------------------------------------------------------------------------------|-------|
-| makes an encrypted container, or what is random all over, and deletes 10 documents | tell  |
+| makes an encrypted container, or what is random all over, and deletes 30 documents | tell  |
 | deletes whatever it likes, and makes no container                                  | quiet |
 | makes containers and deletes no documents: a backup                                | quiet |
 
@@ -22,7 +22,7 @@ from vigie.watch.rules import Finding
 from vigie.watch.rules.evidence import MINUTE, Lately, add_all, span
 
 _WINDOW = 30 * MINUTE
-_DELETED = 10
+_DELETED = 30
 _RANDOM = 0.9
 _CONTAINERS = frozenset(
     {"zip", "7z", "rar", "keepass", "luks", "ooxml-encrypted", "openpgp", "openpgp-armour", "age"}
