@@ -84,10 +84,12 @@ def _git(share: Path) -> None:
 
 
 def _unpack(share: Path) -> None:
-    for number, package in enumerate(sorted(Path("/var/cache/apt/archives").glob("*.deb"))[:40]):
-        _run("dpkg-deb", "-x", package, share / "packages" / str(number))
-    if not (share / "packages").exists():
+    packages = sorted(Path("/var/cache/apt/archives").glob("*.deb"))[:40]
+    if not packages:
         raise FileNotFoundError(2, "", "a package in /var/cache/apt/archives")
+    (share / "packages").mkdir()
+    for number, package in enumerate(packages):
+        _run("dpkg-deb", "-x", package, share / "packages" / str(number))
 
 
 def _zip(share: Path) -> None:

@@ -120,7 +120,7 @@ LOUD: dict[str, tuple[list[Fact], str, bool]] = {
     "notes beside an encrypted file": (
         [hit(0), note(1), note(2), note(3)],
         "the same note, README.txt, was put into 3 folders",
-        True,
+        False,
     ),
     "notes beside renames": (
         [*(renamed(p, p + ".x9q") for p in DOCUMENTS[:3]), note(1), note(2), note(3)],
@@ -201,12 +201,11 @@ def test_people_are_told_once_a_day() -> None:
 
 def test_after_a_release_everything_is_counted_afresh() -> None:
     judge = detector()
-    for fact in (hit(0), note(1), note(2)):
-        judge.see(fact)
-    [first] = judge.see(note(3))
+    for fact in (hit(0), Touched("/!a", "written", who(), 0)):
+        first = next(iter(judge.see(fact)), None)
     assert isinstance(first, Opened)
     judge.close(first.incident.id)
-    assert judge.see(note(4)) == ()
+    assert judge.see(hit(1)) == ()
 
     child = Actor(Process(30, 300, "/bin/p30", user="anne"), (who(20).process, INIT))
     opened_by_child = [d for n in range(3) for d in judge.see(hit(n, 0, child))]

@@ -39,7 +39,9 @@ class Decoys:
             return None
         found: Finding | None = None
         for key, actor in chain:
-            touched, destroyed = self._touched.of(key, now), self._struck.of(key, now)
+            touched = self._touched.of(key, now)
+            # Its own: what somebody else destroys below the same shell is not laid at its door.
+            destroyed = self._struck.of(key, now) if key == chain[0][0] else ()
             if not touched:
                 continue
             acts = len(touched) >= _ENOUGH or bool(destroyed)

@@ -1,16 +1,15 @@
 """Ransom notes: the same small new file in many folders, by somebody who also does what an attack does.
 
-| one actor, within 10 minutes, puts the same readable text            | then  |
-|----------------------------------------------------------------------|-------|
-| into 3 folders, and turns a file into an encrypted one               | act   |
-| into 3 folders, and gives 3 documents an ending that no format has   | tell  |
-| into 2 folders, and it asks for ransom (`judge.note`)                | tell  |
-| into any number of folders, and nothing else: an installer, git, cp  | quiet |
+| one actor, within 10 minutes, puts the same readable text of 64 bytes or more | then  |
+|-------------------------------------------------------------------------------|-------|
+| into 3 folders, and turns a file into an encrypted one                        | tell  |
+| into 3 folders, and gives 3 documents an ending that no format has            | tell  |
+| into 2 folders, and it asks for ransom (`judge.note`)                         | tell  |
+| into any number of folders, and nothing else: an installer, git, cp           | quiet |
 
-Readable is what people read: a database makes the same pages of zeros in many folders, and says nothing by
-it. A package manager puts one licence into hundreds of folders; it encrypts nothing and renames nothing to
-an ending that no program knows. The words of a ransom note alone stop nobody: whoever restores a struck
-share, or keeps a sample for the police, writes them too.
+Nobody is stopped for what they write into a text: the files that the attack turns into encrypted ones stop
+it. A database that makes the same small file in each of its folders, while somebody else's file breaks
+under the same shell, was taken for an attack here once; so notes only tell.
 """
 
 from collections.abc import Sequence
@@ -26,6 +25,8 @@ _WINDOW = 10 * MINUTE
 _FOLDERS = 3
 _FOLDERS_ASKING = 2
 _RENAMED = 3
+_SHORTEST = 64
+"""Bytes below which a text asks for nothing."""
 _READABLE = frozenset({"text", "html", "rtf"})
 """Formats of what people read."""
 
@@ -42,7 +43,8 @@ class Notes:
         """Small new files; of what else counts here, other rules keep count."""
         if not isinstance(fact, Observation) or not fact.digest or fact.verdict.likeness is None:
             return False
-        readable = fact.verdict.likeness.format in _READABLE
+        likeness = fact.verdict.likeness
+        readable = likeness.format in _READABLE and likeness.size >= _SHORTEST
         return readable and (fact.asks or self._somebody_strikes)
 
     @property
@@ -71,7 +73,7 @@ class Notes:
                     f"the same note, {basename(fact.path)}, was put into {folders} folders within "
                     f"{span(_WINDOW)} by who {'encrypts' if destroys else 'renames'} files"
                 )
-                return Finding("notes", key, actor, paths, len(paths), reason, destroys)
+                return Finding("notes", key, actor, paths, len(paths), reason, acts=False)
             if folders >= _FOLDERS_ASKING and fact.asks:
                 reason = f"a text that asks for ransom, {basename(fact.path)}, was put into {folders} folders"
                 return Finding("notes", key, actor, paths, len(paths), reason, acts=False)

@@ -69,7 +69,8 @@ class Renames:
         for key, actor in chain:
             self._renamed.add((key, ending), fact.path, now)
             paths = self._renamed.of((key, ending), now)
-            destroys = bool(self._struck.of(key, now))
+            # Its own: what somebody else destroys below the same shell is not laid at its door.
+            destroys = key == chain[0][0] and bool(self._struck.of(key, now))
             if len(paths) >= (_FEW if destroys else _MANY):
                 reason = f"{len(paths)} documents got the ending {ending} within {span(_WINDOW)}"
                 if destroys:
