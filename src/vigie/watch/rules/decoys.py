@@ -32,7 +32,7 @@ class Decoys:
     def see(self, fact: Fact, chain: Sequence[Link], now: int) -> Finding | None:
         """Count a fact."""
         if struck(fact):
-            add_all(self._struck, chain, fact.path, now)
+            self._struck.add(chain[0][0], fact.path, now)
         elif isinstance(fact, Touched):
             add_all(self._touched, chain, fact.path, now)
         else:

@@ -19,7 +19,7 @@ from vigie.formats import by_name
 from vigie.watch.facts import Fact, Renamed
 from vigie.watch.responsible import Key, Link
 from vigie.watch.rules import Finding
-from vigie.watch.rules.evidence import MINUTE, Lately, add_all, span, struck
+from vigie.watch.rules.evidence import MINUTE, Lately, span, struck
 
 _WINDOW = 10 * MINUTE
 _MANY = 20
@@ -63,7 +63,7 @@ class Renames:
     def see(self, fact: Fact, chain: Sequence[Link], now: int) -> Finding | None:
         """Count a fact."""
         if struck(fact):
-            add_all(self._struck, chain, fact.path, now)
+            self._struck.add(chain[0][0], fact.path, now)
         if not isinstance(fact, Renamed) or not (ending := strange_ending(fact)):
             return None
         for key, actor in chain:
